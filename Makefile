@@ -10,12 +10,17 @@ CTEST_DIR := build/native
 CORES := $(shell nproc 2> /dev/null || echo 2)
 # One job a core, at most four: a compiler takes memory too.
 JOBS ?= $(shell expr $(CORES) \< 4 > /dev/null && echo $(CORES) || echo 4)
-# Tests wait more than they compute: two workers a core, at most eight.
+# Tests wait more than they compute: two workers a core, at most eight. Each begins with a part of
+# the list as it stands, so that what a module shares is made once, and takes from the others at last.
 WORKERS ?= $(shell expr $(CORES) \< 4 > /dev/null && expr 2 \* $(CORES) || echo 8)
+SPREAD := -n $(WORKERS) --dist worksteal
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 # pytest ends with 5 when a selection is empty; an empty selection is no failure.
 PYTEST := $(BIN)/python -m pytest -q
 ALLOW_EMPTY := || test $$? -eq 5
+
+# Hundreds of programs are started: each would compile the gateway's modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: debian-packages clang-packages install run test format check native-test python-test crash-test \
   native sanitizers fuzz libfuzzer bench nightly searches docs clean
@@ -82,11 +87,11 @@ debian-packages:
 
 # Every Python test that is not long; those of the house run in `check`.
 python-test: install
-	$(PYTEST) -m "not slow and not crash" --ignore=tests/house --ignore=tests/crash -n $(WORKERS)
+	$(PYTEST) -m "not slow and not crash" --ignore=tests/house --ignore=tests/crash $(SPREAD)
 
 # Programs killed at any moment. They measure too, so they run behind the others.
 crash-test: install
-	$(PYTEST) tests/crash -m "not slow" -n $(JOBS)
+	$(PYTEST) tests/crash -m "not slow" $(SPREAD)
 
 test: debian-packages check native-test
 	@$(MAKE) --no-print-directory python-test
@@ -179,7 +184,7 @@ searches: install
 	GATEWAY_CORE_KILLS=$(NIGHTLY_CORE_KILLS) $(PYTEST) tests/crash/test_core_kill.py
 	GATEWAY_DAEMON_KILLS=$(NIGHTLY_DAEMON_KILLS) $(PYTEST) tests/crash/test_daemon_kill.py
 	GATEWAY_MATCHING_REQUESTS=$(NIGHTLY_REQUESTS) GATEWAY_ORACLE_FILLS=$(NIGHTLY_FILLS) \
-	  GATEWAY_LOT_FILLS=$(NIGHTLY_LOT_FILLS) $(PYTEST) tests/model -n $(WORKERS)
+	  GATEWAY_LOT_FILLS=$(NIGHTLY_LOT_FILLS) $(PYTEST) tests/model $(SPREAD)
 	GATEWAY_OBSERVER_KILLS=$(NIGHTLY_OBSERVER_KILLS) $(PYTEST) -m slow --ignore=tests/model \
 	  $(ALLOW_EMPTY)
 

@@ -10,7 +10,6 @@ import logging
 import os
 import signal
 import socket
-import ssl
 import sys
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
@@ -18,7 +17,6 @@ from typing import TextIO
 
 import msgspec
 import uvloop
-from aiohttp import web
 
 from gateway import __version__
 from gateway.api import GatewayError, RefusedError, VenueAdapter, VenueError
@@ -32,14 +30,10 @@ from gateway.core.seeding import limit_differences, seed_limits, tighten_limits
 from gateway.core.trading_day import TradingDay
 from gateway.core.upkeep import Upkeep
 from gateway.core.vocabulary import CancelReason
-from gateway.entry.control import open_unix_socket
 from gateway.entry.desk import Desk
-from gateway.entry.fix_acceptor.opening import FixEntry
-from gateway.entry.keys import Identity, KeyRing, create_key_file, write_private
+from gateway.entry.doors import Doors
+from gateway.entry.keys import WATCHING, Identity, KeyRing, create_key_file, write_private
 from gateway.entry.live_notes import LiveNotes
-from gateway.entry.local_api import ApiLimits, LocalApi
-from gateway.entry.page_origins import page_origins_of
-from gateway.entry.shm_door import ShmDoor, ShmTerms
 from gateway.execution.router import Router
 from gateway.logs import SECRET_LENGTH_MIN, Redactor, start_logging
 from gateway.machine import judge_pinning, pinned_roles
@@ -121,6 +115,7 @@ class Daemon:
             self._start_drive()
             self._create_keys()
             self.notes.started(self.settings)
+            self._open_desk()
             await self._open_doors()
             self._handle_signals()
             self._start_venues()
@@ -328,17 +323,16 @@ class Daemon:
             log.info("memory: %s", self.native.memory["text"])
 
     def _create_keys(self) -> None:
-        """First start: a key for the command line and one for the demo client."""
+        """First start: a key for the command line, one for the demo client and one for a watch."""
         places, principals = self.settings.places, self.settings.principals
         operator = next((n for n, p in principals.items() if "admin" in p.scopes), "")
         trader = next((n for n, p in principals.items() if "trade" in p.scopes), "")
+        watch = next((n for n, p in principals.items() if {"risk"} <= {*p.scopes} <= WATCHING), "")
         owners: dict[str, tuple[str, list[str], Path]] = {}
-        if operator:
-            scopes = list(map(str, principals[operator].scopes))
-            owners["cli"] = (operator, scopes, places.cli_key_file)
-        if trader:
-            scopes = list(map(str, principals[trader].scopes))
-            owners["demo"] = (trader, scopes, places.cli_key_file.with_name("demo.key"))
+        for key, name in (("cli", operator), ("demo", trader), ("risk_watch", watch)):
+            if name:
+                file = places.cli_key_file.with_name(f"{key}.key")
+                owners[key] = (name, list(map(str, principals[name].scopes)), file)
         create_key_file(places.keys_file, owners, os.urandom)
         self._operator = Identity(
             "socket", operator, frozenset(principals[operator].scopes if operator else ())
@@ -347,8 +341,7 @@ class Daemon:
         self._keys = KeyRing(places.keys_file, scopes_of)
         self._keys.on_login = self.notes.logins.came
 
-    async def _open_doors(self) -> None:
-        api = self.settings.api
+    def _open_desk(self) -> None:
         self.desk = Desk(
             self.engine,
             self.router,
@@ -358,100 +351,16 @@ class Daemon:
         )
         self.desk.on_command, self.desk.on_note = self.notes.command, self.notes.note
         self.desk.on_restarted = self._note_restart
-        limits = ApiLimits(
-            body_bytes_max=api.body_bytes_max,
-            sessions_max=api.sessions_max,
-            session_queue_max=api.session_queue_max,
-            subscriptions_max=api.subscriptions_max,
-            requests_per_second=api.requests_per_second,
-            request_burst=api.request_burst,
-            request_seconds_max=api.request_seconds_max,
+
+    async def _open_doors(self) -> None:
+        self._doors = Doors(
+            *(self.settings, self.desk, self._drive, self._keys),
+            notes=self.notes,
+            operator=self._operator,
         )
-        self._api = LocalApi(
-            self.desk,
-            self._keys,
-            limits,
-            owner=self._operator if self._operator.principal else None,
-            owner_uid=os.getuid(),
-            page_origins=page_origins_of(api.page_origins, self.settings.observer.port),
-        )
-        self._open_shm_door()
-        self._runner = self._api.runner()
-        await self._runner.setup()
-        passed = [
-            socket.socket(fileno=each.descriptor)
-            for each in take_listen_sockets(self._environ, os.getpid())
-        ]
-        await self._listen([each for each in passed if each.family != socket.AF_UNIX])
-        await self._listen_local([each for each in passed if each.family == socket.AF_UNIX])
-        await self._open_fix_door()
-
-    async def _open_fix_door(self) -> None:
-        """FIX counterparties, when the configuration lets them; they come in once we are ready."""
-        self._fix: FixEntry | None = None
-        if self.settings.fix.enabled:
-            logins = self.notes.logins
-            self._fix = FixEntry(self.settings, self.desk, self._drive, self._keys, logins)
-            self._fix.administration.on_command = self.notes.command
-            self.desk.fix = self._fix.administration
-            await self._fix.start()
-
-    def _open_shm_door(self) -> None:
-        """Clients in shared memory, when the configuration lets them."""
-        shm, api = self.settings.shm, self.settings.api
-        self._shm_door: ShmDoor | None = None
-        if not shm.enabled:
-            return
-        self._shm_door = ShmDoor(
-            self.engine,
-            self._drive,
-            self._keys,
-            ShmTerms(
-                ports_max=shm.ports_max,
-                request_entries=shm.request_entries,
-                reply_entries=shm.reply_entries,
-                requests_per_second=api.requests_per_second,
-                request_burst=api.request_burst,
-            ),
-            owner_uid=os.getuid(),
-            needs_wake=isinstance(self._drive, InlineDrive),
-        )
-        self._shm_door.open(self.settings.places.shm_socket)
-
-    async def _listen_local(self, passed: list[socket.socket]) -> None:
-        """The Unix side: systemd's socket when it passed one, else our own, which we remove."""
-        self._own_socket: Path | None = None
-        self._unix_socket = self.settings.places.unix_socket
-        if passed:
-            passed[0].setblocking(False)
-            self._unix_socket = Path(str(passed[0].getsockname()))
-            await web.SockSite(self._runner, passed[0]).start()
-        else:
-            await open_unix_socket(self._runner, self._unix_socket)
-            self._own_socket = self._unix_socket
-
-    async def _listen(self, passed: list[socket.socket]) -> None:
-        """The TCP side: systemd's socket when it passed one, else our own."""
-        api, context = self.settings.api, self._tls()
-        site: web.BaseSite
-        if passed:
-            passed[0].setblocking(False)
-            site = web.SockSite(self._runner, passed[0], ssl_context=context)
-        else:
-            site = web.TCPSite(self._runner, api.host, api.port, ssl_context=context)
-        await site.start()
-        host, port = self._runner.addresses[0][:2]
-        shown = f"[{host}]" if ":" in host else host
-        self.url = f"{'https' if context else 'http'}://{shown}:{port}"
-
-    def _tls(self) -> ssl.SSLContext | None:
-        places = self.settings.places
-        if places.tls_certificate is None or places.tls_private_key is None:
-            return None
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(places.tls_certificate, places.tls_private_key)
-        return context
+        passed = take_listen_sockets(self._environ, os.getpid())
+        await self._doors.open([socket.socket(fileno=each.descriptor) for each in passed])
+        self.url = self._doors.url
 
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -467,12 +376,7 @@ class Daemon:
         """Ready: recovered, doors open, cancels work. Venues reconcile in the background."""
         self.desk.state = "running"
         places = self.settings.places
-        run = {"pid": os.getpid(), "api": self.url, "unix_socket": str(self._unix_socket)}
-        if self._shm_door is not None:
-            self._shm_door.admit()
-            run["shm_socket"] = str(places.shm_socket)
-        if self._fix is not None:
-            run["fix"] = f"{self.settings.fix.host}:{self._fix.door.port}"
+        run = {"pid": os.getpid()} | self._doors.admit()
         write_private(places.run_file, json.dumps(run) + "\n")
         self._notifier.ready(f"serving {self.url}")
         log.info("serving", extra={"url": self.url, "epoch": self.native.epoch})
@@ -509,7 +413,7 @@ class Daemon:
             for link in self._links
             for name, count in link.health.counts().items()
         }
-        return found | (self._fix.door.counts() if self._fix is not None else {})
+        return found | self._doors.counts()
 
     async def _feed_watchdog(self, interval_seconds: float) -> None:
         """Fed only while the engine advances, not merely while this loop runs."""
@@ -536,13 +440,9 @@ class Daemon:
             self.notes.reload_refused(self.settings, str(error))
         else:
             logging.getLogger().setLevel(fresh.log.level.upper())
-            self._api.sessions.check_keys()
+            self._doors.check_keys()
             for difference in limit_differences(self.engine, fresh.limits):
                 log.warning("limits: %s: unchanged, see `gateway limits apply`", difference)
-            if self._shm_door is not None:
-                self._shm_door.check_keys()
-            if self._fix is not None:
-                self._fix.door.check_keys()
             self.notes.reloaded(fresh)
             log.info("reloaded keys and log level")
         self._notifier.ready(f"serving {self.url}")
@@ -555,27 +455,16 @@ class Daemon:
         seconds = self.settings.gateway.shutdown_seconds_max
         self.desk.state = "stopping"
         self.router.refuse_new()
-        if self._shm_door is not None:
-            self._shm_door.refuse_new()
-        if self._fix is not None:
-            self._fix.refuse_new()
+        self._doors.refuse_new()
         if self.settings.gateway.shutdown_orders == "cancel":
             await self._cancel_open(seconds / 2)
-        await self._api.sessions.close()
-        if self._fix is not None:
-            await self._fix.stop(seconds / 4)
-        if self._shm_door is not None:
-            await self._shm_door.close()
-            self.settings.places.shm_socket.unlink(missing_ok=True)
-        await self._runner.cleanup()
+        await self._doors.close(seconds / 4)
         await asyncio.gather(*(link.close(seconds / 4) for link in self._links))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.notes.stopped()
         self._drive.close()
-        if self._own_socket is not None:
-            self._own_socket.unlink(missing_ok=True)
         log.info("stopped", extra={"sequence": self.native.sequence})
 
     async def _cancel_open(self, seconds_max: float) -> None:

@@ -14,27 +14,22 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import uvloop
 from aiohttp import web
 
-from gateway.analytics.exposure import contracts_of
-from gateway.analytics.watch_status import read_statuses
 from gateway.config import Settings
 from gateway.config.checks import is_loopback
 from gateway.config.places import RUN_FILE
-from gateway.history.archive_runs import ArchiveRuns, ArchiveTerms
+from gateway.history.archive_runs import ArchiveRuns
 from gateway.journal import Follower, FollowFault, JournalPlace, LiveFiles, ReplicaLike, Row
 from gateway.journal.replica import open_native_replica
 from gateway.journal.snapshots import SnapshotWriter
 from gateway.process import Notifier
 from gateway.stream import BalanceReader, OrderReader, PositionReader
 from gateway.stream.access import Access, KeyFile
-from gateway.stream.authority import Authority
 from gateway.stream.books import (
     Books,
     BooksOptions,
@@ -43,26 +38,23 @@ from gateway.stream.books import (
     open_native_ledger,
 )
 from gateway.stream.books_watch import LOOK_SECONDS, BooksSources, BooksWatch
-from gateway.stream.conduct import Conduct, ConductLimits
+from gateway.stream.figures import Figures, FigureSources
 from gateway.stream.fill_stream import FillReader
-from gateway.stream.flow_stream import FlowColumns
 from gateway.stream.greek_stream import GreekDesk
-from gateway.stream.group_stream import GroupReader
-from gateway.stream.health_stream import HealthInput, HealthRows
 from gateway.stream.history_api import HistoryApi
-from gateway.stream.latency_stream import LatencyColumns
 from gateway.stream.leg_stream import LegDesk, LegWatch
+from gateway.stream.linked_stream import LinkedReader
 from gateway.stream.margin_stream import MarginDesk
 from gateway.stream.market_stream import MarketRows
-from gateway.stream.metrics_page import MetricsPage, MetricsSnapshot
+from gateway.stream.metrics_page import MetricsPage
+from gateway.stream.observer_options import ObserverOptions
 from gateway.stream.page import LIVE_API, add_security_headers, live_address, page_routes
 from gateway.stream.read_api import ReadApi, one_form_of_error
 from gateway.stream.run_file import RunFile
 from gateway.stream.state_stream import StateReader
-from gateway.stream.stream_session import StreamHub, StreamLimits
+from gateway.stream.stream_session import StreamHub
 from gateway.stream.valuation_watch import ValuationSources, ValuationWatch
 from gateway.stream.view import View
-from gateway.telemetry import MeasurementReader, Reading
 
 __all__ = ["Observer", "ObserverOptions", "main", "settle_interpreter"]
 
@@ -78,65 +70,6 @@ BODY_BYTES_MAX = 4096
 FAULTS_MAX = 100  # texts of faults that the log gets
 _log = logging.getLogger("gateway.observer")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class ObserverOptions:
-    """What the observer needs to know, taken from the settings."""
-
-    place: JournalPlace
-    host: str
-    port: int
-    keys_file: Path
-    readers: frozenset[str] | None = None  # principals whose keys may read; None = all
-    authorities: Mapping[str, Authority] | None = None  # what they may see; None = everything
-    margin_file: Path | None = None  # schedules; None = no margin is shown
-    options_file: Path | None = None  # what is an option; None = what names say
-    mark_age_ms_max: int = 60_000  # older marks value nothing: as long as a venue may be silent
-    rate_age_ms_max: int = 0  # older rates report nothing; 0 = of any age
-    reporting_currency: str = ""
-    snapshot_every_seals: int = 1
-    records_max: int = 4096
-    history_max: int = 65536
-    finished_orders_max: int = 1000
-    stream: StreamLimits = field(default_factory=StreamLimits)
-    conduct: ConductLimits = field(default_factory=ConductLimits)
-    archive: ArchiveTerms = field(default_factory=ArchiveTerms)
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> ObserverOptions:
-        places, observer = settings.places, settings.observer
-        return cls(
-            place=JournalPlace(places.directory, places.ring_directory),
-            host=observer.host,
-            port=observer.port,
-            keys_file=places.keys_file,
-            readers=frozenset(n for n, p in settings.principals.items() if "read" in p.scopes),
-            authorities={
-                name: Authority.of(p.accounts, p.strategies, p.instruments)
-                for name, p in settings.principals.items()
-            },
-            margin_file=places.configuration_directory / observer.margin_file
-            if observer.margin_file
-            else None,
-            options_file=places.configuration_directory / observer.options_file
-            if observer.options_file
-            else None,
-            mark_age_ms_max=observer.mark_age_seconds_max * 1000,
-            rate_age_ms_max=observer.rate_age_seconds_max * 1000,
-            reporting_currency=settings.gateway.reporting_currency,
-            stream=StreamLimits(frame_interval_seconds=observer.frame_ms / 1000),
-            snapshot_every_seals=observer.snapshot_every_segments,
-            conduct=ConductLimits(
-                window_seconds=observer.conduct_window_seconds,
-                orders_min=observer.conduct_orders_min,
-                order_to_trade_max=observer.order_to_trade_max,
-                cancel_max=observer.cancel_percent_max / 100,
-                refusal_max=observer.refusal_percent_max / 100,
-                reject_max=observer.reject_percent_max / 100,
-            ),
-            archive=ArchiveTerms.from_settings(settings.history),
-        )
 
 
 class Observer:
@@ -158,12 +91,8 @@ class Observer:
         self._live_files = LiveFiles(options.place.ring_directory)
         self.books = Books(self._books_options(open_ledger))
         self._instruments: tuple[object, list[Row]] = (None, [])
-        self._latency, self._flow = LatencyColumns(), FlowColumns()
-        self._health = HealthRows(monotonic)
         self._market = MarketRows(options.place.ring_directory, monotonic)
-        self._measurement = MeasurementReader(options.place.ring_directory)
         self._run_file = RunFile(options.place.ring_directory)
-        self._conduct = Conduct(options.conduct, monotonic)
         self._archive_runs = ArchiveRuns(options.place, options.archive, clock_ns)
         archive = options.archive.place(options.place.directory)
         self._history = HistoryApi(options.place, archive, monotonic)
@@ -179,6 +108,7 @@ class Observer:
         self.hub = StreamHub(self.view.channels, secrets.token_hex(4), options.stream)
         self._valuation, self._legs = self._new_valuation()
         self._books_watch = BooksWatch(self.view, self.books, self._books_sources())
+        self._figures = self._new_figures()
         self.access = Access(
             KeyFile(options.keys_file, options.readers).keys,
             monotonic,
@@ -208,6 +138,20 @@ class Observer:
             self._stopping.is_set,
             self._monotonic,
         )
+
+    def _new_figures(self) -> Figures:
+        options = self._options
+        sources = FigureSources(
+            options.place.ring_directory,
+            self._follower,
+            self._live_files,
+            self._snapshots,
+            self._archive_runs,
+            lambda: self.books_step,
+            self._monotonic,
+            self._clock_ns,
+        )
+        return Figures(self.view, self.hub, sources, options.conduct)
 
     def _new_valuation(self) -> tuple[ValuationWatch, LegWatch]:
         options = self._options
@@ -239,7 +183,7 @@ class Observer:
                 BalanceReader(),
                 FillReader(),
                 StateReader(),
-                GroupReader(),
+                LinkedReader(),
             ],
             records_max=options.records_max,
             snapshot_every_seals=options.snapshot_every_seals,
@@ -293,11 +237,11 @@ class Observer:
             self.view,
             self.hub,
             self.access,
-            MetricsPage(self._metrics),
+            MetricsPage(self._figures.metrics),
             lambda: self._origins,
             self.state_hash,
             lambda order_id: self._in_thread(lambda: self._follower.order(order_id)),
-            self.status,
+            self._figures.status,
             self._history,
         )
         application = web.Application(
@@ -399,49 +343,12 @@ class Observer:
         await self._in_thread(self._inspect)
         if self._follower.health.difference:
             self._tell_fault("totals", RuntimeError(self._follower.health.difference))
-        self._conduct.take(dict(self._follower.outcomes))
-        moved = self.view.value(await self._in_thread(self._value))
-        measured = self._measurement.try_read()
-        column = self._latency.add(measured, self._clock_ns())
-        self._tell_figures(measured)
-        if self.view.take_latency(column) or moved:
-            self.hub.wake()
+        self.view.value(await self._in_thread(self._value))
+        self._figures.tell(self._instruments[1])
 
     def _inspect(self) -> None:
         self._snapshots.look()
         self._follower.inspect()
-
-    def _tell_figures(self, measured: Reading | None) -> None:
-        """What went to venues, and how everything is doing; the health of a second always moves."""
-        view, counters = self.view, self.hub.counters
-        engine = self._live_files.counters()
-        shown = {
-            "lag_ms": round(view.lag_seconds * 1000),
-            "sequence": view.followed,
-            "reopened": view.reopened,
-        }
-        totals = {
-            "records": view.records_applied,
-            "messages": counters.messages,
-            "conflated": counters.conflated,
-            "cut_off": counters.cut_off,
-        }
-        queues = {} if measured is None else measured.queues
-        lag_records = self._lag_records(engine)
-        found = HealthInput(
-            shown, lag_records, totals, counters.clients, self.books_step, engine, queues
-        )
-        view.channels["health"].replace(self._health.rows(found), view.sequence)
-        flow = self._flow.take(
-            dict(self._follower.outcomes),
-            view.channels["fills"].rows.values(),
-            contracts_of(self._instruments[1]),
-            view.reopened,
-            self._clock_ns(),
-        )
-        if flow:
-            view.channels["flow"].publish(flow, view.sequence, is_valuation=True)
-        self.hub.wake()
 
     def _value(self) -> Mapping[str, Mapping[str, Row | None]]:
         return self._follower.value(self._live_files.marks())
@@ -459,73 +366,6 @@ class Observer:
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
-
-    def status(self) -> dict[str, Any]:
-        view = self.view
-        return {
-            "state": view.state,
-            "reason": view.reason,
-            "live": True,
-            "ready": view.is_ready,
-            "sequence": view.sequence,
-            "time_ns": self._clock_ns(),
-            "lag_records": self._lag_records(self._live_files.counters()),
-            "lag_ms": round(view.lag_seconds * 1000),
-            "stream": self.hub.name,
-            "books": {
-                "state": self.books_step.state,
-                "reason": self.books_step.reason,
-                "sequence": self.books_step.sequence,
-            },
-            "clients": self.hub.counters.clients,
-        }
-
-    def _lag_records(self, engine: dict[str, int]) -> int | None:
-        if "sequence" in engine:
-            return max(0, engine["sequence"] - self.view.followed)
-        return 0 if self.view.is_caught_up else None
-
-    def _metrics(self) -> MetricsSnapshot:
-        view, stream, engine = self.view, self.hub.counters, self._live_files.counters()
-        values: dict[str, float | None] = {
-            "gateway_observer_up": float(view.is_ready),
-            "gateway_observer_sequence": view.sequence,
-            "gateway_observer_records_applied": view.records_applied,
-            "gateway_observer_lag_records": self._lag_records(engine),
-            "gateway_observer_lag_seconds": view.lag_seconds,
-            "gateway_observer_reopened": view.reopened,
-            "gateway_observer_snapshots_written": self._snapshots.written,
-            "gateway_observer_archive_failures": self._archive_runs.failures,
-            "gateway_observer_journal_faulted": float(bool(self._follower.health.fault)),
-            "gateway_observer_totals_differ": float(bool(self._follower.health.difference)),
-            "gateway_observer_totals_checked": self._follower.health.checks,
-            "gateway_orders_unknown": view.orders_by_state["UNKNOWN"],
-            "gateway_conduct_warnings": self._conduct.warnings,
-            "gateway_orders_changed": view.channels["orders"].changes_total,
-            "gateway_fills_seen": view.fills_seen,
-            "gateway_positions_open": view.open_positions,
-            "gateway_positions_changed": view.channels["positions"].changes_total,
-            "gateway_stream_clients": stream.clients,
-            "gateway_stream_messages": stream.messages,
-            "gateway_stream_snapshots": stream.snapshots,
-            "gateway_stream_conflated_changes": stream.conflated,
-            "gateway_stream_clients_cut_off": stream.cut_off,
-            "gateway_stream_clients_refused": stream.refused,
-        }
-        measured = self._measurement.try_read()
-        outcomes = dict(self._follower.outcomes)
-        self._conduct.take(outcomes)
-        return MetricsSnapshot(
-            values,
-            dict(view.orders_by_state),
-            engine,
-            outcomes,
-            measured,
-            dict(self._conduct.ratios),
-            self.books_step,
-            read_statuses(self._options.place.ring_directory),
-            self._clock_ns(),
-        )
 
 
 async def _beat_forever(notifier: Notifier) -> None:

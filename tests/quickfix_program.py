@@ -12,7 +12,7 @@ from typing import Self
 
 __all__ = ["Program", "free_port", "program"]
 
-PATIENCE_S = 60
+PATIENCE_S = 300
 
 
 class Program:

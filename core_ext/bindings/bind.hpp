@@ -7,7 +7,8 @@ namespace gateway {
 
 void bind_types(nanobind::module_& module);
 void bind_engine(nanobind::module_& module);
-void bind_ports(nanobind::module_& module);
+void bind_orders(nanobind::module_& module);
+void bind_venue_port(nanobind::module_& module);
 void bind_journal(nanobind::module_& module);
 void bind_replica(nanobind::module_& module);
 void bind_history(nanobind::module_& module);

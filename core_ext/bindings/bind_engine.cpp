@@ -1,4 +1,5 @@
-// The engine for Python: start, drive, control commands and reads. Ports are in bind_ports.cpp.
+// The engine for Python: start, drive, control commands and reads. Its ports: bind_orders.cpp and
+// bind_venue_port.cpp.
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
@@ -411,6 +412,23 @@ void bind_order_reads(nb::class_<EngineHandle>& engine) {
           "order_id"_a, "reason"_a);
 }
 
+void bind_doubts(nb::class_<EngineHandle>& engine) {
+  engine
+      .def("doubted_orders",
+           [](EngineHandle& handle) {
+             const nb::gil_scoped_release release;
+             return handle.runtime->doubted();
+           })
+      .def(
+          "settle_doubt",
+          [](EngineHandle& handle, OrderId order_id) {
+            handle.runtime->run([&] { handle.runtime->engine().settle_doubt(order_id); });
+          },
+          "order_id"_a)
+      .def_prop_ro("lost_after_ns",
+                   [](EngineHandle& handle) { return handle.runtime->journal().lost_after_ns(); });
+}
+
 void bind_reads(nb::class_<EngineHandle>& engine) {
   engine
       .def("positions",
@@ -466,7 +484,8 @@ void bind_reads(nb::class_<EngineHandle>& engine) {
 }  // namespace
 
 void bind_engine(nb::module_& module) {
-  bind_ports(module);
+  bind_orders(module);
+  bind_venue_port(module);
   auto engine = nb::class_<EngineHandle>(module, "Engine");
   engine
       .def(nb::new_(&open_engine), "directory"_a, "ring_directory"_a, nb::kw_only(),
@@ -503,6 +522,7 @@ void bind_engine(nb::module_& module) {
   bind_fix_journal(engine);
   bind_order_events(module, engine);
   bind_order_reads(engine);
+  bind_doubts(engine);
   bind_reads(engine);
   bind_shared_ports(engine);
 }

@@ -1,5 +1,5 @@
-// The ledger for Python: it follows a journal in this process and gives its books as rows with
-// decimal text. Its door is gateway/ledger. Reads files only.
+// The ledger for Python: the books of a LedgerHandle as rows with decimal text. Its door is
+// gateway/ledger.
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
@@ -9,26 +9,18 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
-#include <ctime>
 #include <map>
-#include <memory>
 #include <stdexcept>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "bind.hpp"
-#include "fill_notes.hpp"
-#include "gateway_core/journal/reader.hpp"
-#include "gateway_core/journal/segment.hpp"
 #include "gateway_core/ledger/break_even.hpp"
 #include "gateway_core/ledger/disposals.hpp"
-#include "gateway_core/platform/clock.hpp"
-#include "gateway_core/platform/storage.hpp"
 #include "gateway_core/position/profit_loss.hpp"
-#include "gateway_core/state/state.hpp"
 #include "gateway_core/types/decimal_text.hpp"
+#include "ledger_handle.hpp"
 #include "lot_ages.hpp"
 #include "row_words.hpp"
 
@@ -44,189 +36,7 @@ constexpr std::int64_t kDay_ns = 86'400'000'000'000;
 
 std::string money(Int128 e18) { return format_decimal(e18, kMoneyScale); }
 
-struct LedgerHandle {
-  LedgerHandle(const std::string& journal, const std::string& ring, bool keeps_all)
-      : directory(journal),
-        ring_directory(ring),
-        reader(std::make_unique<journal::Reader>(storage, journal, ring, 1)),
-        books({.keeps_all = keeps_all}) {}
-  std::string directory;
-  std::string ring_directory;
-  platform::PosixStorage storage;
-  std::unique_ptr<journal::Reader> reader;
-  Ledger books;
-  const RecordHeader* waiting = nullptr;  // read, and not yet booked
-  FillNotes fills;
-  std::vector<std::pair<Sequence, std::int64_t>> steps;  // of run(), since they were last taken
-};
-
-using Wish = std::tuple<std::uint64_t, std::uint64_t, std::string>;
-
-std::unique_ptr<LedgerHandle> open_ledger(const std::string& directory,
-                                          const std::string& ring_directory, bool keeps_all,
-                                          const std::vector<Wish>& designations) {
-  auto handle = std::make_unique<LedgerHandle>(directory, ring_directory, keeps_all);
-  std::vector<Designation> wishes;
-  for (const auto& [closed_by, lot, quantity] : designations) {
-    const ParsedDecimal parsed = parse_decimal(quantity, kMoneyScale);
-    if (parsed.fault != DecimalFault::kNone || parsed.mantissa <= 0) {
-      throw nb::value_error("designation: a quantity above zero is needed, as decimal text");
-    }
-    wishes.push_back({closed_by, lot, parsed.mantissa});
-  }
-  handle->books.designate(std::move(wishes));
-  return handle;
-}
-
-/// Whether a segment begins behind the record after the last one that could be read: then a header
-/// between them does not check, and no reader can tell that from a journal that simply ends. From
-/// the newest on, so that a long journal costs no more than a short one.
-std::string later_segment(LedgerHandle& handle) {
-  journal::DirectoryListing listing;
-  if (journal::list_directory(handle.storage, handle.directory, listing) != 0) return {};
-  std::string found;
-  for (auto index = listing.segments.rbegin(); index != listing.segments.rend(); ++index) {
-    journal::SegmentHeader header{};
-    const std::string segment = journal::segment_name(*index);
-    const int file =
-        handle.storage.open(handle.directory + "/" + segment, platform::OpenMode::kRead);
-    if (file < 0) continue;
-    const auto got = platform::read_fully(handle.storage, file, &header, sizeof header, 0);
-    handle.storage.close(file);
-    if (got != sizeof header ||
-        journal::check_segment_header(header, *index, 0) != journal::HeaderCheck::kGood) {
-      continue;
-    }
-    if (header.first_sequence <= handle.books.sequence() + 1) break;
-    found = segment;
-  }
-  return found;
-}
-
-/// Nothing could be read. Throws when there should have been something.
-void require_end(LedgerHandle& handle) {
-  if (handle.waiting != nullptr) return;
-  const std::string later = later_segment(handle);
-  if (!later.empty()) handle.waiting = handle.reader->next();  // or it was written just now
-  if (handle.reader->state() != journal::ReaderState::kFollowing) {
-    throw std::runtime_error("journal: " + handle.reader->error());
-  }
-  if (!later.empty() && handle.waiting == nullptr) {
-    throw std::runtime_error("journal: what follows sequence " +
-                             std::to_string(handle.books.sequence()) + " cannot be read, and " +
-                             later + " begins behind it");
-  }
-}
-
-/// Behind apply: what it booked last is this record, or nothing.
-void note_fill(LedgerHandle& handle, const RecordHeader& header, const std::uint8_t* record) {
-  const Booked& booked = handle.books.booked();
-  switch (static_cast<RecordKind>(header.type)) {
-    case RecordKind::kOrderFilled: {
-      if (header.length < sizeof header + sizeof(OrderFilled)) return;
-      FillNote& note = handle.fills.add(header, payload<OrderFilled>(record));
-      if (booked.book == nullptr) return;
-      note.strategy = booked.book->key.strategy;
-      note.booked = {booked.realised_e18, booked.slippage_e18, booked.arrival_price};
-      return;
-    }
-    case RecordKind::kFillBusted:
-    case RecordKind::kFillCorrected: {
-      if (header.length < sizeof header + sizeof(FillRevised)) return;
-      FillNote* note = handle.fills.revise(payload<FillRevised>(record));
-      if (note == nullptr || !note->booked) return;
-      if (booked.book == nullptr) return note->booked.reset();
-      note->booked->realised_e18 += booked.realised_e18;
-      note->booked->slippage_e18 += booked.slippage_e18;
-      return;
-    }
-    default:
-      return;
-  }
-}
-
-std::size_t book(LedgerHandle& handle, std::size_t limit, Sequence until_sequence,
-                 std::int64_t until_time_ns, bool checks_end, bool stops_at_rates) {
-  const std::uint64_t rate_changes = handle.books.rate_changes();
-  std::size_t done = 0;
-  for (; done < limit; ++done) {
-    if (stops_at_rates && handle.books.rate_changes() != rate_changes) return done;
-    if (handle.waiting == nullptr) handle.waiting = handle.reader->next();
-    const RecordHeader* header = handle.waiting;
-    if (header == nullptr) break;
-    if ((until_sequence != 0 && header->sequence > until_sequence) ||
-        (until_time_ns != 0 && header->time_ns > until_time_ns)) {
-      return done;
-    }
-    handle.books.apply(*header, reinterpret_cast<const std::uint8_t*>(header));
-    note_fill(handle, *header, reinterpret_cast<const std::uint8_t*>(header));
-    handle.waiting = nullptr;
-  }
-  if (handle.waiting == nullptr && handle.reader->state() != journal::ReaderState::kFollowing) {
-    throw std::runtime_error("journal: " + handle.reader->error());
-  }
-  if (done == 0 && checks_end) require_end(handle);
-  return done;
-}
-
-std::size_t follow(LedgerHandle& handle, std::size_t limit, Sequence until_sequence,
-                   std::int64_t until_time_ns, bool checks_end, bool stops_at_rates) {
-  const nb::gil_scoped_release release;
-  return book(handle, limit, until_sequence, until_time_ns, checks_end, stops_at_rates);
-}
-
-constexpr std::size_t kRecordsPerStep = 4096;
-constexpr std::size_t kStepsMax = 8192;
-constexpr double kRunSecondsMax = 1.0;  // who waits for the end of a run waits no longer
-
-bool is_at_end(LedgerHandle& handle) {
-  if (handle.waiting == nullptr) handle.waiting = handle.reader->next();
-  return handle.waiting == nullptr;
-}
-
-/// Books what comes for so long, or up to a record with another rate, without the interpreter;
-/// whether it stands at the end.
-bool run(LedgerHandle& handle, double seconds, double idle_seconds) {
-  const nb::gil_scoped_release release;
-  const auto in_ns = [](double given) { return static_cast<std::int64_t>(given * 1e9); };
-  const std::int64_t end_ns = monotonic_ns() + in_ns(std::clamp(seconds, 0.0, kRunSecondsMax));
-  const timespec idle{0, std::clamp<std::int64_t>(in_ns(idle_seconds), 1, 999'999'999)};
-  const std::uint64_t rate_changes = handle.books.rate_changes();
-  for (bool checks_end = true;;) {
-    const std::size_t done = book(handle, kRecordsPerStep, 0, 0, checks_end, true);
-    checks_end = checks_end && done != 0;  // once, where nothing more came
-    const std::int64_t now_ns = monotonic_ns();
-    if (done != 0) {
-      if (handle.steps.size() == kStepsMax) handle.steps.clear();
-      handle.steps.emplace_back(handle.books.sequence(), now_ns);
-    }
-    if (now_ns >= end_ns || handle.books.rate_changes() != rate_changes) return is_at_end(handle);
-    if (done == 0) nanosleep(&idle, nullptr);
-  }
-}
-
-nb::list take_steps(LedgerHandle& handle) {
-  nb::list out;
-  for (const auto& [sequence, at_ns] : handle.steps) out.append(nb::make_tuple(sequence, at_ns));
-  handle.steps.clear();
-  return out;
-}
-
-/// Reads on from the files as they are now. False, and nothing is changed: they do not hold the
-/// record that was read last, so what they hold is another history.
-bool reopen(LedgerHandle& handle) {
-  const nb::gil_scoped_release release;
-  const Sequence at = handle.reader->sequence();
-  auto reader = std::make_unique<journal::Reader>(handle.storage, handle.directory,
-                                                  handle.ring_directory, std::max<Sequence>(at, 1));
-  if (at != 0) {
-    const RecordHeader* last = reader->next();
-    if (last == nullptr || reader->point() != handle.reader->point()) return false;
-    if (handle.waiting != nullptr) handle.waiting = last;
-  }
-  handle.reader = std::move(reader);
-  return true;
-}
+using Wish = LedgerHandle::Wish;
 
 template <std::size_t Count, typename Word>
 Word word_of(std::string_view text, const char* what) {
@@ -561,17 +371,15 @@ void bind_ledger(nb::module_& module) {
   using Handle = LedgerHandle;
   bind_lot_model(module);
   nb::class_<Handle>(module, "Ledger")
-      .def(nb::new_(&open_ledger), "directory"_a, "ring_directory"_a = "", "keeps_all"_a = true,
+      .def(nb::new_(&Handle::open), "directory"_a, "ring_directory"_a = "", "keeps_all"_a = true,
            "designations"_a = std::vector<Wish>{})
-      .def("follow", &follow, "limit"_a = 65536, "until_sequence"_a = 0, "until_time_ns"_a = 0,
-           "checks_end"_a = true, "stops_at_rates"_a = false)
-      .def("run", &run, "seconds"_a, "idle_seconds"_a)
-      .def("take_steps", &take_steps)
-      .def("reopen", &reopen)
+      .def("follow", &Handle::follow, "limit"_a = 65536, "until_sequence"_a = 0,
+           "until_time_ns"_a = 0, "checks_end"_a = true, "stops_at_rates"_a = false)
+      .def("run", &Handle::run, "seconds"_a, "idle_seconds"_a)
+      .def("take_steps", &Handle::take_steps)
+      .def("reopen", &Handle::reopen)
       .def_prop_ro("sequence", [](Handle& handle) { return handle.books.sequence(); })
-      .def_prop_ro(
-          "is_empty",
-          [](Handle& handle) { return handle.books.sequence() == 0 && handle.waiting == nullptr; })
+      .def_prop_ro("is_empty", &Handle::is_empty)
       .def_prop_ro("time_ns", [](Handle& handle) { return handle.books.time_ns(); })
       .def_prop_ro("posted", [](Handle& handle) { return handle.books.posted(); })
       .def_prop_ro("unbooked_count", [](Handle& handle) { return handle.books.unbooked_count(); })

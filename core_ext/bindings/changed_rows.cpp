@@ -9,13 +9,28 @@ namespace nb = nanobind;
 
 namespace gateway {
 
+Sequence ChangedRows::collateral_sequence(const State& state, const Position& position,
+                                          Place& place) noexcept {
+  const CollateralTable& table = state.collaterals;
+  const auto is_its = [&](const Collateral& row) {
+    return row.account == position.account && row.instrument == position.instrument &&
+           row.leg == position.leg;
+  };
+  if (place.row == place.seen) {
+    const std::uint32_t count = table.count();
+    while (place.row < count && !is_its(table.at(place.row))) ++place.row;
+    place.seen = place.row < count ? place.row + 1 : place.row;
+  }
+  Collateral copy;
+  if (place.row == place.seen || !read(table.at(place.row), copy)) return 0;
+  return copy.says_something() ? copy.sequence : 0;
+}
+
 ChangedRows::Told ChangedRows::told_of(const State& state, const Position& position,
-                                       std::int64_t now_ns) noexcept {
+                                       std::uint32_t index, std::int64_t now_ns) {
   Told told;
   told.sequence = position.sequence;
-  if (Collateral collateral; collateral_of(state, position, collateral)) {
-    told.collateral = collateral.sequence;
-  }
+  told.collateral = collateral_sequence(state, position, places_[index]);
   MarkRow mark;
   if (!read(state.registry.instruments.at(position.instrument).mark, mark) || mark.time_ns == 0) {
     return told;
@@ -27,13 +42,17 @@ ChangedRows::Told ChangedRows::told_of(const State& state, const Position& posit
 }
 
 nb::list ChangedRows::positions(const State& state, std::int64_t now_ns, bool is_all) {
-  if (is_all) positions_.clear();
+  if (is_all) {
+    positions_.clear();
+    places_.clear();
+  }
   positions_.resize(state.routes.count());
+  places_.resize(positions_.size());
   nb::list rows;
   for (std::uint32_t i = 0; i < positions_.size(); ++i) {
     Position copy;
     if (!read(state.routes.position(i), copy) || copy.sequence == 0) continue;
-    const Told told = told_of(state, copy, now_ns);
+    const Told told = told_of(state, copy, i, now_ns);
     if (told == positions_[i]) continue;
     positions_[i] = told;
     rows.append(position_row(state, copy, now_ns));

@@ -23,6 +23,7 @@ class ChangedRows {
   /// All rows are told anew at the next call: what they are made of was defined again.
   void forget() noexcept {
     positions_.clear();
+    places_.clear();
     balances_.clear();
   }
 
@@ -35,10 +36,18 @@ class ChangedRows {
     std::uint64_t price_scale = 0;
     bool operator==(const Told&) const = default;
   };
-  [[nodiscard]] static Told told_of(const State& state, const Position& position,
-                                    std::int64_t now_ns) noexcept;
+  /// Where the venue's word about a position lies: a table that never loses a row, either.
+  struct Place {
+    std::uint32_t row = 0;   // when it is below `seen`
+    std::uint32_t seen = 0;  // rows that were looked at; row == seen: none of them is it
+  };
+  [[nodiscard]] Told told_of(const State& state, const Position& position, std::uint32_t index,
+                             std::int64_t now_ns);
+  [[nodiscard]] Sequence collateral_sequence(const State& state, const Position& position,
+                                             Place& place) noexcept;
 
   std::vector<Told> positions_;  // by place in the table, which never loses a row
+  std::vector<Place> places_;    // as positions_
   std::vector<Sequence> balances_;
 };
 

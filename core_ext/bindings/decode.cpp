@@ -467,7 +467,8 @@ void decode(Fields out, const PositionCollateral& from, const std::uint8_t*) {
       .FIELD(leg)
       .FIELD(amount)
       .FIELD(venue_time_ns)
-      .FIELD(evidence);
+      .FIELD(evidence)
+      .FIELD(venue_margin_mode);
 }
 
 #undef FIELD

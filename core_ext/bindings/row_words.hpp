@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "gateway_core/types/decimal_text.hpp"
+#include "gateway_core/types/side.hpp"
 
 namespace gateway {
 
@@ -22,6 +23,21 @@ namespace gateway {
 
 [[nodiscard]] inline const char* margin_word(std::uint8_t mode) noexcept {
   return mode == 0 ? "cash" : mode == 1 ? "cross" : "isolated";
+}
+
+/// None: the venue has not told it.
+[[nodiscard]] inline nanobind::object venue_margin_word(VenueMarginMode mode) {
+  switch (mode) {
+    case VenueMarginMode::kNotTold:
+      return nanobind::none();
+    case VenueMarginMode::kCross:
+      return nanobind::cast("cross");
+    case VenueMarginMode::kIsolated:
+      return nanobind::cast("isolated");
+    case VenueMarginMode::kUnknown:
+      return nanobind::cast("unknown");
+  }
+  return nanobind::none();
 }
 
 }  // namespace gateway

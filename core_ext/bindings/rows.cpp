@@ -228,10 +228,20 @@ nb::list mark_rows(const State& state) {
   return rows;
 }
 
-bool collateral_of(const State& state, const Position& position, Collateral& copy) noexcept {
-  return static_cast<MarginMode>(position.margin_mode) == MarginMode::kIsolated &&
-         state.collaterals.copy_of(position.account, position.instrument, position.leg, copy);
+namespace {
+
+/// The venue's word about the position that this one is a part of.
+void put_collateral(nb::dict& row, const State& state, const Position& position) {
+  Collateral told;
+  row["venue_margin_mode"] = nb::none();
+  row["collateral"] = nb::none();
+  const CollateralTable& table = state.collaterals;
+  if (!table.copy_of(position.account, position.instrument, position.leg, told)) return;
+  row["venue_margin_mode"] = venue_margin_word(told.mode());
+  if (told.amount_e18 != 0) row["collateral"] = money(told.amount_e18);
 }
+
+}  // namespace
 
 nb::dict position_row(const State& state, const Position& position, std::int64_t now_ns) {
   const Registry& registry = state.registry;
@@ -262,10 +272,7 @@ nb::dict position_row(const State& state, const Position& position, std::int64_t
   row["mark"] =
       has_mark && mark_price != 0 ? nb::cast(format_decimal(mark_price, mark_scale)) : nb::none();
   row["mark_age_ms"] = has_mark ? nb::cast((now_ns - mark.time_ns) / 1'000'000) : nb::none();
-  Collateral collateral;
-  row["collateral"] = collateral_of(state, position, collateral)
-                          ? nb::cast(money(collateral.amount_e18))
-                          : nb::none();
+  put_collateral(row, state, position);
   row["currency"] =
       text(registry.currencies.at(instrument.definition.settle).definition.code.view());
   row["state"] = std::string(name(position.book.state));

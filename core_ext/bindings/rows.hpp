@@ -38,10 +38,6 @@ struct OrderCount {
                                          std::uint32_t slots_max, bool open_only);
 /// The order `id`, found in `slot`; None when it could not be read or is not there any more.
 [[nodiscard]] nanobind::object order_row_at(const State& state, std::uint32_t slot, OrderId id);
-/// What lies in the venue's position that this one is a part of; false where it is not isolated, or
-/// the venue has told nothing.
-[[nodiscard]] bool collateral_of(const State& state, const Position& position,
-                                 Collateral& copy) noexcept;
 /// Of whole copies.
 [[nodiscard]] nanobind::dict position_row(const State& state, const Position& position,
                                           std::int64_t now_ns);

@@ -135,7 +135,9 @@ struct gateway_journal_superblock {
   uint64_t clean_sequence;
   uint64_t clean_position;
   int64_t written_ns;
-  uint8_t reserved[452];
+  int64_t lost_after_ns;
+  uint32_t lost_epoch;
+  uint8_t reserved[440];
   uint32_t crc;
 };
 

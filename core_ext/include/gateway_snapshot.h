@@ -202,8 +202,9 @@ struct gateway_snapshot_balance {
   uint64_t reserved[3];
 };
 
-/* What lies in an isolated position, by its venue's word, in the settlement currency of the
-   instrument; all strategies together. Sorted by account, instrument, leg. */
+/* The margin mode of a position and what lies in an isolated one, by its venue's word, in the
+   settlement currency of the instrument; all strategies together. Sorted by account, instrument,
+   leg. */
 struct gateway_snapshot_collateral {
   uint64_t version; /* 0 in a snapshot */
   uint32_t account;
@@ -213,7 +214,8 @@ struct gateway_snapshot_collateral {
   int64_t venue_time_ns;
   uint32_t leg;      /* 0 net, 1 long, 2 short */
   uint32_t evidence; /* 1 its stream, 2 an answer */
-  uint64_t reserved;
+  uint32_t venue_margin_mode; /* 0 not told (an amount: isolated), 1 cross, 2 isolated, 3 unknown */
+  uint32_t reserved;
 };
 
 /* First row of a table of a whole snapshot file in memory, and how many there are. NULL: no

@@ -146,7 +146,10 @@ bool Engine::draw_cross(std::uint32_t slot, OrderId with, std::int64_t quantity,
   const Order& order = state_.orders.at(slot);
   const InstrumentRow& row = state_.registry.instruments.at(order.instrument);
   const auto value = row.value(mid.price, mid.scale, quantity);
-  if (!value || value->e18 <= 0 || !detail::is_storable(value->e18)) return false;
+  if (!value || value->e18 <= 0 || !detail::is_storable(value->e18) ||
+      !detail::is_storable(order.value_e18 + value->e18)) {
+    return false;
+  }
   PositionBook book = state_.routes.position(order.route).book;
   if (!apply_execution(book, row, order.side, quantity, *value, {}, row.definition.settle) ||
       book.quantity > kQuantityMax || book.quantity < -kQuantityMax) {

@@ -205,6 +205,7 @@ void Engine::on_session(const VenueState& session) noexcept {
   if (record.state == static_cast<std::uint32_t>(VenueSession::kReconciled)) {
     is_compared_[record.venue] = true;
     prepare_routes();
+    trigger_waiting(record.venue);
   }
   for (LinkWait& waiting : waiting_links_) waiting.retry_ns = std::min(waiting.retry_ns, now_ns_);
 }
@@ -232,7 +233,12 @@ void Engine::on_funding(const Funding& funding) noexcept {
     return record_anomaly(0, RecordKind::kFunding, 0, AnomalyCode::kUnknownInstrument, {});
   }
   if (!check_money(RecordKind::kFunding, funding.account, funding.currency, funding.amount)) return;
-  append(RecordKind::kFunding, funding, {});
+  Funding told = funding;
+  if (!is_venue_time(told.venue_time_ns, now_ns_)) told.venue_time_ns = 0;
+  append(RecordKind::kFunding, told, {});
+  if (told.venue_time_ns != funding.venue_time_ns) {
+    record_anomaly(0, RecordKind::kFunding, 0, AnomalyCode::kTime, {});
+  }
 }
 
 void Engine::on_balance(const BalanceChanged& change) noexcept {
@@ -247,6 +253,8 @@ void Engine::on_balance(const BalanceChanged& change) noexcept {
   append(RecordKind::kBalanceChanged, change, {});
 }
 
+// A venue that does not say the mode leaves it as it is, but for an amount: such a position is
+// isolated.
 void Engine::on_collateral(const PositionCollateral& told) noexcept {
   (void)now_ns();
   const auto reject = [&](AnomalyCode code) {
@@ -256,20 +264,29 @@ void Engine::on_collateral(const PositionCollateral& told) noexcept {
   if (!registry.accounts.has(told.account) || !registry.instruments.has(told.instrument)) {
     return reject(AnomalyCode::kUnknownInstrument);
   }
-  if (told.leg > static_cast<std::uint32_t>(Leg::kShort) || told.amount.e18 < 0 ||
+  if (told.leg > static_cast<std::uint32_t>(Leg::kShort) ||
+      !is_collateral(told.venue_margin_mode, told.amount.e18) ||
       !detail::is_storable(told.amount.e18) ||
       told.evidence > static_cast<std::uint32_t>(Evidence::kGateway)) {
     return reject(AnomalyCode::kRange);
   }
+  if (!is_venue_time(told.venue_time_ns, now_ns_)) return reject(AnomalyCode::kTime);
   const Collateral* held = state_.collaterals.find(told.account, told.instrument, told.leg);
-  if ((held == nullptr ? 0 : held->amount_e18) == told.amount.e18) {
+  const std::uint32_t mode_before = held == nullptr ? 0 : held->venue_margin_mode;
+  PositionCollateral now = told;
+  if (told.venue_margin_mode == 0 && mode_before != 0) {
+    now.venue_margin_mode =
+        told.amount.e18 == 0 ? mode_before : static_cast<std::uint32_t>(VenueMarginMode::kIsolated);
+  }
+  if (now.venue_margin_mode == mode_before &&
+      (held == nullptr ? 0 : held->amount_e18) == told.amount.e18) {
     ++counters_.facts_repeated;
     return;
   }
   if (!state_.collaterals.can_set(told.account, told.instrument, told.leg)) {
     return reject(AnomalyCode::kRange);
   }
-  append(RecordKind::kPositionCollateral, told, {});
+  append(RecordKind::kPositionCollateral, now, {});
 }
 
 // Marks are volatile: they feed the gate and readers and leave no record.

@@ -19,6 +19,20 @@ namespace {
   return quantity <= kQuantityMax && quantity >= -kQuantityMax;
 }
 
+struct Executed {
+  std::int64_t quantity = 0;
+  Int128 value_e18 = 0;
+};
+/// Whether the order stays within what a snapshot may hold when `now` is counted instead of `old`.
+/// Both are storable, and so is what the order has: their difference cannot wrap.
+[[nodiscard]] bool fits(const Order& order, const Executed& old, const Executed& now) noexcept {
+  Int128 value_e18 = 0;
+  return now.quantity <= kQuantityMax &&
+         order.cumulative - old.quantity <= kQuantityMax - now.quantity &&
+         !add_overflows(order.value_e18 - old.value_e18, now.value_e18, value_e18) &&
+         detail::is_storable(value_e18);
+}
+
 }  // namespace
 
 void Engine::halt_by_range(InstrumentId instrument, OrderId order_id, const TradeId& trade_id,
@@ -105,6 +119,9 @@ bool Engine::proves_release(const OrderFilled& told) const noexcept {
     told.value = *value;
   }
   if (told.price_scale > kPriceScaleMax) told.price = told.price_scale = 0;
+  // It would be the newest for ever, and every fill behind it late.
+  if (!is_venue_time(told.venue_time_ns, now_ns_)) [[unlikely]]
+    told.venue_time_ns = 0;
   return told.quantity > 0 && is_bookable(row, told.side, told.leg, told.value, told.fee) &&
          state_.balances.has_room_for_fill();
 }
@@ -192,11 +209,14 @@ bool Engine::take_fill(const OrderFilled& seen, Key128 key) noexcept {
                                                   told.fee, told.fee_currency)) {
     return false;
   }
-  if (!is_in_range(book.quantity)) return false;
-  const std::int64_t before =
-      decided.slot == kNoSlot ? 0 : state_.orders.at(decided.slot).cumulative;
-  if (told.quantity > kQuantityMax || before > kQuantityMax - told.quantity) return false;
-  told.order_cumulative = before + told.quantity;
+  if (!is_in_range(book.quantity) || told.quantity > kQuantityMax) return false;
+  told.order_cumulative = told.quantity;
+  if (decided.slot != kNoSlot) {
+    const Order& order = state_.orders.at(decided.slot);
+    if (!fits(order, {}, {told.quantity, told.value.e18})) [[unlikely]]
+      return false;
+    told.order_cumulative += order.cumulative;
+  }
   told.position_quantity = book.quantity;
   told.position_cost = {book.cost_e18};
   told.position_realised = {book.realised_e18};
@@ -210,6 +230,8 @@ void Engine::judge_fill(const OrderFilled& seen, std::uint32_t slot) noexcept {
   if (seen.fee.e18 != 0 && !state_.registry.currencies.has(seen.fee_currency)) [[unlikely]] {
     note(0, AnomalyCode::kUnknownInstrument);
   }
+  if (!is_venue_time(seen.venue_time_ns, now_ns_)) [[unlikely]]
+    note(0, AnomalyCode::kTime);
   if (slot == kNoSlot) {
     if (seen.order_id == 0) return;
     return note(0, state_.orders.find(seen.order_id) == kNoSlot ? AnomalyCode::kUnknownOrder
@@ -284,6 +306,12 @@ void Engine::on_fill_revised(const FillRevised& told, const VenueOrderId& venue_
   }
   const auto book = state_.book_revised(ordinal, revised, false);
   if (!book || !is_in_range(book->quantity)) return halt();
+  const std::uint32_t slot = state_.orders.find(revised.order_id);
+  const FillEntry& old = state_.fills.at(ordinal);
+  if (slot != kNoSlot && !fits(state_.orders.at(slot), {old.quantity, old.value_e18},
+                               {revised.quantity, revised.value.e18})) {
+    return halt();
+  }
   revised.position_quantity = book->quantity;
   revised.position_cost = {book->cost_e18};
   revised.position_realised = {book->realised_e18};
@@ -291,7 +319,6 @@ void Engine::on_fill_revised(const FillRevised& told, const VenueOrderId& venue_
   if (is_fee_unknown) {
     record_anomaly(revised.order_id, kind, 0, AnomalyCode::kUnknownInstrument, told.trade_id);
   }
-  const std::uint32_t slot = state_.orders.find(revised.order_id);
   if (slot != kNoSlot) tell_owner(state_.orders.at(slot), sequence, kind);
 }
 

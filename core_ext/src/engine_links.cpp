@@ -25,6 +25,8 @@ struct Engine::LinkPlan {
   bool is_over = false;            // nothing of the group goes on
   bool is_entry_over = false;      // the entry is to execute no more
   bool is_entry_done = false;      // and it will not
+  bool is_unheard = false;         // the entry may have executed more than is known here
+  bool is_proved = false;          // and its exits at the venue prove that it has
 };
 
 namespace {
@@ -91,7 +93,7 @@ Engine::LinkWait* Engine::find_link_wait(OrderId head) noexcept {
 Engine::LinkWait& Engine::make_link_wait(OrderId head) noexcept {
   LinkWait* known = find_link_wait(head);
   if (known != nullptr) return *known;
-  waiting_links_.push_back({head, kAfterAnEvent, 0, Refusal::kNone});
+  waiting_links_.push_back({head, kAfterAnEvent, 0, Refusal::kNone, false});
   return waiting_links_.back();
 }
 
@@ -112,6 +114,7 @@ Engine::LinkedGroup Engine::gather_link(OrderId head) const noexcept {
 Engine::LinkPlan Engine::plan_link(const LinkedGroup& group) const noexcept {
   LinkPlan plan;
   const Order* entry = nullptr;
+  std::int64_t proved = 0;
   std::int64_t largest = 0;
   std::int64_t original = 0;
   bool can_amend = true;
@@ -119,7 +122,8 @@ Engine::LinkPlan Engine::plan_link(const LinkedGroup& group) const noexcept {
   bool was_released = false;
   for (std::size_t i = 0; i < group.present; ++i) {
     const Order& order = state_.orders.at(group.slots[i]);
-    const bool is_late = is_open_order(order) && order.link.is_waiting();
+    const bool is_late = is_open_order(order) && order.link.is_waiting() && !may_have_left(order) &&
+                         !is_doubted(order.order_id);
     can_amend = state_.routes.at(order.route).venue_row->definition.amend != 0;
     if (order.link.is_entry()) {
       entry = &order;
@@ -129,6 +133,8 @@ Engine::LinkPlan Engine::plan_link(const LinkedGroup& group) const noexcept {
     original = std::max(original, order.original_quantity);
     has_exit_left |= is_open_order(order);
     was_released |= order.link.is_released != 0;
+    // An exit is let go for what its entry has executed and for no more.
+    if (order.link.is_released != 0) proved = std::max(proved, order.quantity);
     plan.executed += executed_of(order);
     plan.is_over |= ends_others(order) || (is_late && !order.link.is_bracket_exit());
     if (executed_of(order) > largest) {
@@ -148,6 +154,9 @@ Engine::LinkPlan Engine::plan_link(const LinkedGroup& group) const noexcept {
   plan.goal = original;
   if (entry != nullptr) {
     plan.goal = can_amend || plan.is_entry_done ? executed_of(*entry) : 0;
+    plan.is_unheard = !is_heard(*entry);
+    plan.is_proved = plan.is_unheard && proved > plan.goal;
+    if (plan.is_proved) plan.goal = proved;
   }
   if (group.present == group.count) return plan;
   // A forgotten member ended long ago, and the others were settled then: their rows say for what.
@@ -286,6 +295,12 @@ GateVerdict Engine::release_linked(std::uint32_t slot, std::int64_t quantity,
   return {};
 }
 
+bool Engine::is_heard(const Order& order) const noexcept {
+  if (split_order_id(order.order_id).epoch == state_.epoch) return true;
+  return is_compared_[state_.routes.at(order.route).venue] && !is_doubted(order.order_id) &&
+         static_cast<OrderState>(order.state) != OrderState::kUnknown;
+}
+
 bool Engine::is_release_lost(const Order& order) const noexcept {
   return order.link.is_waiting() && split_order_id(order.order_id).epoch != state_.epoch;
 }
@@ -295,9 +310,10 @@ bool Engine::book_release(const Order& order) noexcept {
   OrderTriggered released{};
   released.order_id = order.order_id;
   released.by_gateway = static_cast<std::uint64_t>(TriggeredBy::kLink);
+  const Route& route = state_.routes.at(order.route);
   released.quantity = order.original_quantity;
-  released.price = order.price;
-  released.reference_price = state_.routes.at(order.route).instrument_row->reference.price;
+  released.price = protection_price(message_of(order, order.original_quantity), route);
+  released.reference_price = route.instrument_row->reference.price;
   const Sequence sequence = append(RecordKind::kOrderTriggered, released, {});
   if (sequence != 0) tell_owner(order, sequence, RecordKind::kOrderTriggered);
   return sequence != 0;
@@ -321,11 +337,13 @@ Engine::LinkStep Engine::settle_member(const LinkedGroup& group, const LinkPlan&
                                        std::uint32_t slot) noexcept {
   const Order& order = state_.orders.at(slot);
   if (!is_open_order(order)) return LinkStep::kSettled;
-  if (order.link.is_entry()) {
-    return plan.is_entry_over ? cancel_linked(slot) : LinkStep::kSettled;
-  }
+  // One that was to leave at once and waits all the same may be at the venue: nobody knows yet.
+  const auto settled = order.link.is_waiting() && !order.link.is_bracket_exit()
+                           ? LinkStep::kBlocked
+                           : LinkStep::kSettled;
+  if (order.link.is_entry()) return plan.is_entry_over ? cancel_linked(slot) : settled;
   if (plan.is_over || (plan.keeper != kNoSlot && plan.keeper != slot)) return cancel_linked(slot);
-  if (plan.keeper == slot || group.kind == LinkKind::kOneCancelsOther) return LinkStep::kSettled;
+  if (plan.keeper == slot || group.kind == LinkKind::kOneCancelsOther) return settled;
   const std::int64_t others = plan.executed - executed_of(order);
   const std::int64_t wanted = plan.goal - others;
   if (wanted <= order.cumulative) {
@@ -333,8 +351,12 @@ Engine::LinkStep Engine::settle_member(const LinkedGroup& group, const LinkPlan&
     return may_come ? LinkStep::kSettled : cancel_linked(slot);
   }
   if (!order.link.is_waiting()) {
-    return wanted == order.quantity ? LinkStep::kSettled : resize_linked(slot, wanted);
+    // What one exit proves is the least that the entry executed: no other one grows by it.
+    const bool is_enough = wanted == order.quantity || (plan.is_proved && wanted > order.quantity);
+    return is_enough ? LinkStep::kSettled : resize_linked(slot, wanted);
   }
+  if (settled == LinkStep::kBlocked) return settled;
+  if (is_doubted(order.order_id)) return LinkStep::kUnderWay;  // settle_doubt() touches the group
   if (order.expires_ns != 0 && order.expires_ns <= now_ns_) return cancel_linked(slot);
   const GateVerdict verdict = release_linked(slot, wanted);
   if (verdict.refusal == Refusal::kNone) {
@@ -352,8 +374,15 @@ void Engine::settle_link(OrderId head) noexcept {
     // Planned anew for each: what one step changed counts for the next.
     step = std::max(step, settle_member(group, plan_link(group), group.slots[i]));
   }
-  if (step == LinkStep::kBlocked) return wait_link(head);
+  const LinkPlan plan = plan_link(group);
+  if (plan.is_proved) make_link_wait(head).is_unjudged = true;
   LinkWait* waiting = find_link_wait(head);
+  if (waiting != nullptr && waiting->is_unjudged) {
+    if (plan.is_unheard) return wait_link(head);
+    waiting->is_unjudged = false;
+    judge_link(group, plan, head);
+  }
+  if (step == LinkStep::kBlocked) return wait_link(head);
   if (waiting == nullptr) return;
   if (step == LinkStep::kUnderWay) {
     waiting->retry_ns = kAfterAnEvent;
@@ -380,6 +409,21 @@ void Engine::settle_links_due(std::int64_t now) noexcept {
   }
 }
 
+void Engine::judge_link(const LinkedGroup& group, const LinkPlan& plan, OrderId head) noexcept {
+  const auto note = [&](AnomalyCode code) {
+    ++counters_.links_anomalous;
+    record_anomaly(head, RecordKind::kOrderFilled, 0, code, {});
+  };
+  if (group.present == group.count && plan.executed > plan.goal) {
+    return note(AnomalyCode::kLinkOverfill);
+  }
+  for (std::size_t i = 0; i < group.present; ++i) {
+    const Order& exit = state_.orders.at(group.slots[i]);
+    if (!exit.link.is_entry() && is_open_order(exit)) return;
+  }
+  if (plan.executed < plan.goal) note(AnomalyCode::kLinkUncovered);
+}
+
 void Engine::note_link(const Order& order, RecordKind kind) noexcept {
   const OrderId head = link_head(order.order_id, order.link);
   if (kind == RecordKind::kOrderRefused) return;  // we say so ourselves
@@ -392,6 +436,11 @@ void Engine::note_link(const Order& order, RecordKind kind) noexcept {
   if (!is_fill && is_open_order(order)) return;
   const LinkedGroup group = gather_link(head);
   const LinkPlan plan = plan_link(group);
+  if (plan.is_unheard) {  // judged when its venue has been compared
+    const bool is_to_judge = is_fill || order.link.is_entry() || plan.executed > 0;
+    if (is_to_judge) make_link_wait(head).is_unjudged = true;
+    return;
+  }
   const auto note = [&](AnomalyCode code) {
     ++counters_.links_anomalous;
     record_anomaly(order.order_id, kind, order.state, code, {});

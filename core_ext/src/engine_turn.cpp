@@ -303,6 +303,14 @@ bool Engine::is_held_here(const Order& order, VenuePort& port) const noexcept {
 
 namespace {
 
+/// What triggers are held against: the last trade, else the reference price; 0 = none was told.
+[[nodiscard]] std::int64_t last_price(const InstrumentRow& row) noexcept {
+  if (row.mark.last == 0) return row.reference.price;
+  const auto price =
+      mul_div(row.mark.last, kPow10_64[row.rules.price_scale], kPow10_64[row.mark.scale]);
+  return price && *price > 0 && *price <= kQuantityMax ? static_cast<std::int64_t>(*price) : 0;
+}
+
 /// Nothing new leaves while any level is halted; a trigger that is still reached later fires then.
 bool is_halted(const Route& route) noexcept {
   for (const LevelEntity* level : route.levels) {
@@ -319,30 +327,78 @@ bool Engine::may_have_left(const Order& order) const noexcept {
          !is_compared_[state_.routes.at(order.route).venue];
 }
 
+bool Engine::is_doubted(OrderId id) const noexcept {
+  return !doubted_.empty() && std::binary_search(doubted_.begin(), doubted_.end(), id);
+}
+
+const std::vector<OrderId>& Engine::doubted() noexcept {
+  std::erase_if(doubted_, [&](OrderId id) {
+    const std::uint32_t slot = state_.orders.find(id);
+    if (slot == kNoSlot) return true;
+    const Order& order = state_.orders.at(slot);
+    const bool is_held = is_held_for_trigger(order) || order.link.is_waiting();
+    return !is_held || !is_open(static_cast<OrderState>(order.state));
+  });
+  return doubted_;
+}
+
+void Engine::settle_doubt(OrderId id) noexcept {
+  const std::uint32_t slot = state_.orders.find(id);
+  if (std::erase(doubted_, id) == 0 || slot == kNoSlot) return;
+  (void)now_ns();
+  touch_link(state_.orders.at(slot));
+  trigger_by_known_price(state_.orders.at(slot));
+}
+
+bool Engine::trigger_held(OrderId id, InstrumentId instrument, std::int64_t price) noexcept {
+  const std::uint32_t slot = state_.orders.find(id);
+  if (slot == kNoSlot) return true;
+  const Order& order = state_.orders.at(slot);
+  if (order.instrument != instrument || !is_held_for_trigger(order)) return true;
+  const bool is_reached =
+      order.side == Side::kBuy ? price >= order.trigger_price : price <= order.trigger_price;
+  Route& route = state_.routes.at(order.route);
+  VenuePort* port = venue_port_of_[route.venue];
+  if (!is_reached || port == nullptr || !port->has_room_for_new() || is_halted(route) ||
+      may_have_left(order) || is_doubted(id)) {
+    return true;
+  }
+  OrderTriggered triggered{};
+  triggered.order_id = id;
+  triggered.trigger_price_seen = price;
+  triggered.by_gateway = static_cast<std::uint64_t>(TriggeredBy::kGateway);
+  const Sequence sequence = append(RecordKind::kOrderTriggered, triggered, {});
+  if (sequence == 0) return false;
+  ++counters_.triggered_by_engine;
+  send_new(order, sequence, route);
+  tell_owner(order, sequence, RecordKind::kOrderTriggered);
+  return true;
+}
+
 void Engine::trigger_emulated(InstrumentId instrument, std::int64_t price) noexcept {
   for (const Emulated& held : emulated_) {
-    const OrderId id = held.order_id;
-    const std::uint32_t slot = state_.orders.find(id);
+    if (!trigger_held(held.order_id, instrument, price)) return;
+  }
+}
+
+void Engine::trigger_by_known_price(const Order& order) noexcept {
+  const InstrumentRow& row = state_.registry.instruments.at(order.instrument);
+  const std::int64_t age_ns = now_ns_ - row.mark.time_ns;
+  const std::int64_t price = last_price(row);
+  const bool is_fresh =
+      row.mark.time_ns != 0 && age_ns <= state_.routes.at(order.route).limits.reference_age_ns_max;
+  if (is_fresh && price != 0) (void)trigger_held(order.order_id, order.instrument, price);
+}
+
+void Engine::trigger_waiting(VenueId venue) noexcept {
+  for (const Emulated& held : emulated_) {
+    const std::uint32_t slot = state_.orders.find(held.order_id);
     if (slot == kNoSlot) continue;
     const Order& order = state_.orders.at(slot);
-    if (order.instrument != instrument || !is_held_for_trigger(order)) continue;
-    const bool is_reached =
-        order.side == Side::kBuy ? price >= order.trigger_price : price <= order.trigger_price;
-    Route& route = state_.routes.at(order.route);
-    VenuePort* port = venue_port_of_[route.venue];
-    if (!is_reached || port == nullptr || !port->has_room_for_new() || is_halted(route) ||
-        may_have_left(order)) {
-      continue;
+    const bool is_of_earlier_life = split_order_id(order.order_id).epoch != state_.epoch;
+    if (is_of_earlier_life && state_.routes.at(order.route).venue == venue) {
+      trigger_by_known_price(order);
     }
-    OrderTriggered triggered{};
-    triggered.order_id = id;
-    triggered.trigger_price_seen = price;
-    triggered.by_gateway = static_cast<std::uint64_t>(TriggeredBy::kGateway);
-    const Sequence sequence = append(RecordKind::kOrderTriggered, triggered, {});
-    if (sequence == 0) return;
-    ++counters_.triggered_by_engine;
-    send_new(order, sequence, route);
-    tell_owner(order, sequence, RecordKind::kOrderTriggered);
   }
 }
 
@@ -422,6 +478,10 @@ void Engine::settle_in_flight() {
     }
     touch_link(order);
     if (is_kept_to_cross(order)) doubt_kept(order);
+    const bool is_held = is_held_for_trigger(order) || order.link.is_waiting();
+    if (is_held && split_order_id(order.order_id).epoch <= settings_.lost_epoch) {
+      doubted_.push_back(order.order_id);
+    }
     const auto lost = [&](FactReason reason) {
       on_fact(RecordKind::kOrderUnknown, gateway_fact(order.order_id, reason));
     };
@@ -433,6 +493,7 @@ void Engine::settle_in_flight() {
       lost(FactReason::kUnknownOutcomeReplace);
     }
   }
+  std::sort(doubted_.begin(), doubted_.end());
 }
 
 bool Engine::has_same_content(const Order& order, const NewOrderMessage& message,

@@ -84,6 +84,7 @@ bool Journal::open_parts(RecoveryVisitor& visitor) {
     recovery.sequence_min = before.is_clean ? before.clean_sequence : 0;
     report_ = recover(options.directory, ring_, storage_, recovery, visitor);
     if (!report_.is_ok) return fail(report_.error);
+    if (!report_.is_whole) superblock_->note_loss(report_.known_to_ns);
     if (!superblock_->raise_epoch(report_.epoch_max + 1, options.now_ns, error)) return fail(error);
     epoch_ = superblock_->state().epoch;
   }
@@ -116,6 +117,15 @@ bool Journal::raise_parts(std::uint32_t epoch_min, std::int64_t now_ns) {
   ring_.header().epoch.store(epoch_, std::memory_order_release);
   writer_.emplace(ring_, writer_->point(), options_.instance, epoch_);
   return true;
+}
+
+bool Journal::forget_loss(std::int64_t now_ns) {
+  try {
+    return !superblock_ || superblock_->forget_loss(now_ns, error_);
+  } catch (const std::bad_alloc&) {
+    error_ = "ENOMEM (memory)";
+    return false;
+  }
 }
 
 bool Journal::close(std::int64_t now_ns) {

@@ -37,6 +37,7 @@ class Recovery {
   RecoveryReport run() {
     report_.is_ok = read_directory() && read_headers() && choose_snapshot() && walk_segments() &&
                     walk_ring() && check_end() && open_for_writing();
+    report_.is_whole = is_whole();
     if (report_.is_ok) ring_.restart_at(report_.end, 0);
     return std::move(report_);
   }
@@ -62,8 +63,10 @@ class Recovery {
   bool is_disk_ahead();
   bool check_end();
   bool open_for_writing();
+  [[nodiscard]] bool is_whole() const noexcept;
 
   void visit(const RecordHeader& header, const std::uint8_t* bytes) {
+    report_.known_to_ns = std::max(report_.known_to_ns, header.time_ns);
     if (header.sequence <= report_.snapshot_sequence) return;
     visitor_.record(header, bytes);
     ++report_.records;
@@ -139,6 +142,7 @@ bool Recovery::read_headers() {
       }
       before.end_position = segment.header.first_position;
     }
+    report_.known_to_ns = std::max(report_.known_to_ns, segment.header.created_ns);
     segments_.push_back(segment);
   }
   if (segments_.empty() && (!listing_.snapshots.empty() || options_.sequence_min != 0)) {
@@ -350,6 +354,14 @@ bool Recovery::check_end() {
   if (report_.end.sequence >= wanted) return true;
   return refuse("MISSING: the journal ends at sequence " + std::to_string(report_.end.sequence) +
                 ", but the last clean stop or the snapshot was at " + std::to_string(wanted));
+}
+
+// The memory stage outlives a process and not the power; a clean stop had stored all of it.
+bool Recovery::is_whole() const noexcept {
+  if (segments_.empty()) return true;
+  const bool was_clean =
+      options_.sequence_min != 0 && options_.sequence_min == report_.end.sequence;
+  return was_clean || (has_ring_ && report_.ring_cut_bytes == 0);
 }
 
 bool Recovery::open_for_writing() {

@@ -28,6 +28,8 @@ SuperblockCopy encode(const SuperblockState& state, std::int64_t now_ns) noexcep
   copy.clean_sequence = state.clean_sequence;
   copy.clean_position = state.clean_position;
   copy.written_ns = now_ns;
+  copy.lost_after_ns = state.lost_after_ns;
+  copy.lost_epoch = state.lost_epoch;
   copy.crc = crc32c(&copy, offsetof(SuperblockCopy, crc));
   return copy;
 }
@@ -80,8 +82,8 @@ bool Superblock::load(std::uint32_t instance, std::string& error) {
   for (unsigned i = 0; i < kSuperblockCopies; ++i) {
     if (!is_same(copies[i], *best)) bad_copies_ |= 1U << i;
   }
-  state_ = {best->instance,      best->epoch,          best->generation,
-            best->is_clean != 0, best->clean_sequence, best->clean_position};
+  state_ = {best->instance,       best->epoch,          best->generation,    best->is_clean != 0,
+            best->clean_sequence, best->clean_position, best->lost_after_ns, best->lost_epoch};
   return true;
 }
 
@@ -138,6 +140,20 @@ bool Superblock::raise_epoch(std::uint32_t epoch_min, std::int64_t now_ns, std::
   next.epoch = std::max(state_.epoch + 1, epoch_min);
   next.generation += 1;
   next.is_clean = false;
+  return store(next, now_ns, error);
+}
+
+void Superblock::note_loss(std::int64_t known_to_ns) noexcept {
+  if (state_.lost_epoch == 0) state_.lost_after_ns = known_to_ns;
+  state_.lost_epoch = state_.epoch;
+}
+
+bool Superblock::forget_loss(std::int64_t now_ns, std::string& error) {
+  if (state_.lost_epoch == 0) return true;
+  SuperblockState next = state_;
+  next.generation += 1;
+  next.lost_epoch = 0;
+  next.lost_after_ns = 0;
   return store(next, now_ns, error);
 }
 
@@ -214,8 +230,12 @@ bool rebuild_superblock(platform::Storage& storage, const std::string& directory
   }
   Superblock superblock(storage, directory);
   report.epoch = report.epoch_found + kRebuildMargin;
-  return superblock.create(report.instance, now_ns, error) &&
-         superblock.raise_epoch(report.epoch, now_ns, error);
+  if (!superblock.create(report.instance, now_ns, error) ||
+      !superblock.raise_epoch(report.epoch - 1, now_ns, error)) {
+    return false;
+  }
+  superblock.note_loss(0);  // the old one may have known of a loss, and since when
+  return superblock.raise_epoch(report.epoch, now_ns, error);
 }
 
 }  // namespace gateway::journal

@@ -123,6 +123,7 @@ void Ledger::book_execution(const RecordHeader& header, Book* book, const Execut
   if (fill.fee_e18 != 0 && currency(fill.fee_currency) == nullptr) {
     return refuse(UnbookedReason::kUnknownInstrument);
   }
+  if (!gateway::detail::is_storable(fill.fee_e18)) return refuse(UnbookedReason::kOverflow);
   if (booked_before == 0) {
     Book* fitting = book_that_fits(book, fill, after);
     if (fitting == nullptr) return refuse(UnbookedReason::kAfterImage);
@@ -198,6 +199,7 @@ void Ledger::on_revised(const RecordHeader& header, const FillRevised& fill) {
   if (fill.fee.e18 != 0 && currency(fill.fee_currency) == nullptr) {
     return refuse(UnbookedReason::kUnknownInstrument);
   }
+  if (!gateway::detail::is_storable(fill.fee.e18)) return refuse(UnbookedReason::kOverflow);
   const Execution old = *book->lots.find(fill.fill_ordinal);
   Execution revised = old;
   revised.quantity = fill.quantity;
@@ -238,7 +240,11 @@ std::vector<Ledger::Share> Ledger::shares_of(const Funding& funding) {
   if (net == 0 || net == INT64_MIN) return {};
   for (Share& share : shares) {
     const auto part = mul_div(funding.amount.e18, share.book->lots.now().average.quantity, net);
-    if (!part || !gateway::detail::is_storable(*part)) return {};
+    Int128 received = 0;
+    if (!part || !gateway::detail::is_storable(*part) ||
+        add_overflows(share.book->funding_e18, *part, received)) {
+      return {};
+    }
     share.amount_e18 = *part;
   }
   return shares;
@@ -253,13 +259,16 @@ bool Ledger::post_shares(const RecordHeader& header, const std::vector<Share>& s
     entry.push_back({account_of(whole.account, owner, whole.currency, purpose), -part_e18});
   };
   Int128 left = amount_e18;
+  bool fits = true;
   for (const Share& share : shares) {
     receive(share.book->key.strategy, whole.purpose, share.amount_e18);
-    left -= share.amount_e18;
+    fits = fits && !__builtin_sub_overflow(left, share.amount_e18, &left);
   }
-  receive(kExternalStrategy, shares.empty() ? whole.purpose : Purpose::kRounding, left);
+  fits = fits && gateway::detail::is_storable(left);
+  if (fits) receive(kExternalStrategy, shares.empty() ? whole.purpose : Purpose::kRounding, left);
   const InstrumentId instrument_id = shares.empty() ? 0 : shares.front().book->key.instrument;
-  return settle(header, accounts_.post(entry, header.sequence), whole.account, instrument_id);
+  const PostFault fault = fits ? accounts_.post(entry, header.sequence) : PostFault::kOverflow;
+  return settle(header, fault, whole.account, instrument_id);
 }
 
 // A short on spot owes coins; a long one owes at most what it cost. Interest that is received, and
@@ -307,6 +316,9 @@ void Ledger::on_funding(const RecordHeader& header, const Funding& funding) {
 void Ledger::on_balance(const RecordHeader& header, const BalanceChanged& change) {
   if (account(change.account) == nullptr || currency(change.currency) == nullptr) {
     return leave_out(header, UnbookedReason::kUnknownInstrument, change.account, 0);
+  }
+  if (!gateway::detail::is_storable(change.amount.e18)) {
+    return leave_out(header, UnbookedReason::kOverflow, change.account, 0);
   }
   const Purpose purpose = purpose_of(static_cast<BalanceReason>(change.reason));
   if (purpose == Purpose::kInterest) {

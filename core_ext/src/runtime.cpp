@@ -51,7 +51,8 @@ Runtime::Runtime(const RuntimeOptions& options)
       std::make_unique<Engine>(*state_, journal_->writer(), *clock_,
                                EngineSettings{.instance = options.journal.instance,
                                               .disk_async_window_ns = options.disk_async_window_ns,
-                                              .measurement = &measurement_});
+                                              .measurement = &measurement_,
+                                              .lost_epoch = journal_->lost_epoch()});
   if (!options.is_virtual_clock) engine_->prefault();
   shared_ports_ = std::make_unique<PortServer>(*engine_);
   engine_->serve(shared_ports_.get());
@@ -63,6 +64,7 @@ Runtime::Runtime(const RuntimeOptions& options)
     throw std::runtime_error("journal: no room for the boot record");
   }
   engine_->settle_in_flight();
+  (void)forget_settled_loss();
   if (!is_memory_only_ &&
       seal_thread_.start("seal", kAnyCpu, [this] { run_seal(); }) != ThreadStart::kStarted) {
     throw std::runtime_error("seal: no thread");
@@ -101,6 +103,19 @@ bool Runtime::raise_epoch(std::uint32_t epoch_min) {
     is_raised = journal_->raise_epoch(epoch_min, wall_ns()) && record_boot(2);
   });
   return is_raised;
+}
+
+bool Runtime::forget_settled_loss() {
+  return !engine_->doubted().empty() || journal_->forget_loss(wall_ns());
+}
+
+std::vector<OrderId> Runtime::doubted() {
+  std::vector<OrderId> found;
+  run([&] {
+    found = engine_->doubted();
+    (void)forget_settled_loss();  // tried again at the next start
+  });
+  return found;
 }
 
 Runtime::~Runtime() { (void)stop(); }

@@ -445,11 +445,12 @@ bool is_before(const Collateral& a, const Collateral& b) {
   return a.instrument != b.instrument ? a.instrument < b.instrument : a.leg < b.leg;
 }
 
-// Where nothing lies any more is no row: whether something once did is not state.
+// Where nothing lies any more and no mode was told is no row: whether something once did is not
+// state.
 void put_collaterals(Out& out, const CollateralTable& collaterals) {
   std::vector<Collateral> rows;
   for (std::uint32_t i = 0; i < collaterals.count(); ++i) {
-    if (collaterals.at(i).amount_e18 == 0) continue;
+    if (!collaterals.at(i).says_something()) continue;
     rows.push_back(collaterals.at(i));
     rows.back().version = 0;
   }

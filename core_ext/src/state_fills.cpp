@@ -385,12 +385,12 @@ bool State::apply_revised(const RecordHeader& header, const FillRevised& fill) n
   if (slot == kNoSlot) return true;
   Order& order = orders.at(slot);
   begin_write(order.version);
-  put(order.cumulative, order.cumulative + fill.quantity - old.quantity);
-  put(order.value_e18, order.value_e18 + fill.value.e18 - old.value_e18);
+  put(order.cumulative, order.cumulative - old.quantity + fill.quantity);
+  put(order.value_e18, order.value_e18 - old.value_e18 + fill.value.e18);
   // What the venue had told in total moves with the revision; it is not executed a second time.
   if (order.told_cumulative != 0) {
     put(order.told_cumulative,
-        std::max<std::int64_t>(order.told_cumulative + fill.quantity - old.quantity, 0));
+        std::max<std::int64_t>(order.told_cumulative - old.quantity + fill.quantity, 0));
   }
   put(order.updated_ns, header.time_ns);
   put(order.sequence, header.sequence);
@@ -431,16 +431,21 @@ bool State::apply_collateral(const RecordHeader& header, const PositionCollatera
   const bool is_named = registry.accounts.has(told.account) &&
                         registry.instruments.has(told.instrument) &&
                         told.leg <= static_cast<std::uint32_t>(Leg::kShort);
-  if (!is_named || told.amount.e18 < 0 || !detail::is_storable(told.amount.e18)) return false;
+  if (!is_named || !is_collateral(told.venue_margin_mode, told.amount.e18) ||
+      !detail::is_storable(told.amount.e18)) {
+    return false;
+  }
   return collaterals.set({.account = told.account,
                           .instrument = told.instrument,
                           .amount_e18 = told.amount.e18,
                           .sequence = header.sequence,
                           .venue_time_ns = told.venue_time_ns,
                           .leg = told.leg,
-                          .evidence = told.evidence});
+                          .evidence = told.evidence,
+                          .venue_margin_mode = told.venue_margin_mode});
 }
 
+// The mode stays what the venue told last: it tells when that changes, also of a flat position.
 [[gnu::cold]] void State::end_collateral(const Route& route, std::int64_t venue_time_ns,
                                          Sequence sequence) noexcept {
   if (route.account_exposure->position != 0) return;  // another strategy holds it
@@ -454,7 +459,8 @@ bool State::apply_collateral(const RecordHeader& header, const PositionCollatera
                          .sequence = sequence,
                          .venue_time_ns = venue_time_ns,
                          .leg = leg,
-                         .evidence = static_cast<std::uint32_t>(Evidence::kFills)});
+                         .evidence = static_cast<std::uint32_t>(Evidence::kFills),
+                         .venue_margin_mode = held->venue_margin_mode});
 }
 
 }  // namespace gateway

@@ -122,7 +122,8 @@ bool is_sound(const PositionBook& book) noexcept {
 
 bool is_sound(const Collateral& row, const Registry& registry) noexcept {
   return registry.accounts.has(row.account) && registry.instruments.has(row.instrument) &&
-         row.leg <= static_cast<std::uint32_t>(Leg::kShort) && row.amount_e18 > 0 &&
+         row.leg <= static_cast<std::uint32_t>(Leg::kShort) && row.says_something() &&
+         is_collateral(row.venue_margin_mode, row.amount_e18) &&
          detail::is_storable(row.amount_e18) &&
          row.evidence <= static_cast<std::uint32_t>(Evidence::kGateway) && row.reserved == 0;
 }

@@ -312,6 +312,8 @@ class VenuePort:
         amount: str,
         venue_time_ns: int,
         evidence: int,
+        venue_margin_mode: int = 0,
     ) -> bool:
-        """What lies in an isolated position, settlement currency; "0" = nothing. ValueError: no
-        number, or below zero."""
+        """Margin mode of a position (0 = the venue does not say) and what lies in an isolated one,
+        settlement currency; "0" = nothing. ValueError: no number, below zero, or more than nothing
+        in a cross position."""

@@ -307,3 +307,11 @@ class Engine:
         "" when there are none or the record is not kept. Any thread."""
     def cancel_by_gateway(self, order_id: int, reason: int) -> int:
         """A cancel nobody at a door asked for; the Refusal, 0 = it was sent."""
+    def doubted_orders(self) -> list[int]:
+        """Orders held here that may have left and ended at their venue, in records that are lost:
+        they stay held. When there is none the loss is forgotten, durably."""
+    def settle_doubt(self, order_id: int) -> None:
+        """It is proved, or a person answers for it, that this order never left."""
+    @property
+    def lost_after_ns(self) -> int:
+        """Records of what happened later may be lost; 0 = since when is not known, or none is."""

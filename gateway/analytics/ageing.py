@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.api.decimal_text import plain_text
 
-__all__ = ["BUCKETS", "aged", "edges_ns", "held_rows"]
+__all__ = ["BUCKETS", "BUCKET_NAMES", "aged", "edges_ns", "held_rows"]
 
 Row = Mapping[str, Any]
 _BOOK = ("account", "strategy", "instrument", "leg", "margin_mode")
@@ -19,7 +19,7 @@ _DAY_NS = 86_400 * 10**9
 _NS = Decimal(10**9)
 _EXACT, _SECONDS = Context(prec=100), Decimal("0.001")
 BUCKETS = (("under_1_day", 1), ("under_7_days", 7), ("under_30_days", 30), ("under_90_days", 90))
-_OLDEST = "90_days_and_more"
+BUCKET_NAMES = (*(name for name, _ in BUCKETS), "90_days_and_more")
 
 
 def edges_ns(now_ns: int) -> list[int]:
@@ -33,11 +33,10 @@ def held_rows(holdings: Iterable[Row]) -> list[dict[str, Any]]:
     oldest_opened_ns, buckets{}} of each open book, of the ledger's holdings at `edges_ns`; the
     buckets add up to the quantity. A row is the same until its lots move or one grows into the
     next bucket: an age is a moment less one of its own."""
-    names = [*(name for name, _ in BUCKETS), _OLDEST]
     return [
         {
             **{name: row[name] for name in (*_BOOK, "quantity", *_MOMENTS)},
-            "buckets": dict(zip(names, row["parts"], strict=True)),
+            "buckets": dict(zip(BUCKET_NAMES, row["parts"], strict=True)),
         }
         for row in holdings
     ]

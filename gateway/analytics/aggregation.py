@@ -25,7 +25,7 @@ __all__ = [
     "MapEntry",
     "asset_rows",
     "consolidated_rows",
-    "group_rows",
+    "linked_rows",
     "load_map",
 ]
 
@@ -247,7 +247,7 @@ def _asset_row(name: str, asset: _Asset, rate: Rate | None) -> dict[str, Any]:
     }
 
 
-def group_rows(orders: Iterable[Row]) -> list[dict[str, Any]]:
+def linked_rows(orders: Iterable[Row]) -> list[dict[str, Any]]:
     """Linked orders as one thing: how far the group is, what each member executed and which part
     of its quantity that is, and the leg risk: what executed on one side and no member of the other
     one executed or still works for."""
@@ -255,10 +255,10 @@ def group_rows(orders: Iterable[Row]) -> list[dict[str, Any]]:
     for row in orders:
         if row.get("linked_to"):
             groups[row["linked_to"]].append(row)
-    return [_group_row(head, members) for head, members in sorted(groups.items())]
+    return [_linked_row(head, members) for head, members in sorted(groups.items())]
 
 
-def _group_row(head: str, members: list[Row]) -> dict[str, Any]:
+def _linked_row(head: str, members: list[Row]) -> dict[str, Any]:
     executed, working = dict.fromkeys(("buy", "sell"), _ZERO), dict.fromkeys(("buy", "sell"), _ZERO)
     rows, is_open = [], False
     for row in sorted(members, key=lambda each: int(each["order_id"])):
@@ -274,7 +274,7 @@ def _group_row(head: str, members: list[Row]) -> dict[str, Any]:
     some = executed["buy"] or executed["sell"]
     state = ("working" if not some else "partial") if is_open else ("ended" if some else "void")
     return {
-        "group": head,
+        "linked_to": head,
         "kind": members[0]["link"],
         "state": state,
         "members": rows,

@@ -116,6 +116,7 @@ def _group_row(
     rows = [orders[each] for each in group.members if each in orders]
     return {
         "group": group.name,
+        "linked_to": group.name,  # where it stands among linked orders
         "kind": "legs",
         "state": state,
         "units": None if forgotten else _text(units),

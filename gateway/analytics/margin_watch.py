@@ -82,12 +82,12 @@ class MarginWatch:
 
     def _shown(self, row: Row) -> str:
         state = self._states.get((row["account"], row["currency"]), "ok")
-        return "unknown" if state == "ok" and row["stale"] else state
+        return "unknown" if state == "ok" and row["excluded"] else state
 
     def _next(self, before: str, row: Row) -> str:
         """What is left out may be what raised the state: such a row can raise it, never clear
         it."""
-        if not row["stale"]:
+        if not row["excluded"]:
             return self._judged(before, row, row["ratio"])
         if not row["is_balance_known"]:
             return before  # no equity is known: it proves nothing
@@ -127,7 +127,7 @@ def headroom_command(
 ) -> dict[str, Any]:
     """Free margin of an account as the body of `PUT /v1/measures`, in the reporting currency.
 
-    `rates`: what one unit of a currency is worth in it. Never more than is known: what is stale,
+    `rates`: what one unit of a currency is worth in it. Never more than is known: what is excluded,
     or has no rate, makes the headroom nothing at most, so that nothing opens on a guess. Each
     currency has its own equity: what one lacks the others do not give. An account that holds
     nothing needs its row too (`margin_accounts` of `margin_rows`). Judged by the guard
@@ -141,7 +141,7 @@ def headroom_command(
         rate = rates.get(row["currency"])
         if row["headroom"] is not None and rate is not None:
             parts.append(_EXACT.multiply(Decimal(row["headroom"]), Decimal(rate)))
-        if row["stale"] or row["headroom"] is None or rate is None:
+        if row["excluded"] or row["headroom"] is None or rate is None:
             is_known = False
             break
     total = _free(parts)

@@ -18,6 +18,7 @@ from gateway.analytics.greek_book import GreekBook, GreekInput, book_of, plain
 from gateway.api.decimal_text import plain_text
 from gateway.valuation.greeks import INPUTS, greeks_columns
 from gateway.valuation.margin import state_of
+from gateway.valuation.margin_inputs import mode_of
 from gateway.valuation.option_terms import OptionTerms, PortfolioRule
 
 __all__ = ["portfolio_rows", "with_portfolio"]
@@ -54,7 +55,7 @@ def portfolio_rows(given: GreekInput) -> list[dict[str, Any]]:
         if given.options.portfolio_rule(row["account"]) is None or row["instrument"] not in rules:
             continue
         key = row["account"], rules[row["instrument"]]["settle"]
-        if row["margin_mode"] != "cross":
+        if mode_of(row) != "cross":
             continue
         reason = left_out.get((row["account"], row["instrument"]), "")
         if reason:
@@ -75,7 +76,7 @@ def _alone(instruments: Iterable[Row]) -> dict[str, float]:
 def with_portfolio(accounts: Iterable[Row], portfolio: Iterable[Row]) -> list[dict[str, Any]]:
     """Margin rows (margin_rows) in which accounts under a portfolio rule ask for what it says, and
     are named as estimates; open orders and isolated positions keep asking for what the schedules
-    say. What the rule left out is stale there too."""
+    say. What the rule left out is excluded there too."""
     found = {(row["account"], row["currency"]): row for row in portfolio}
     return [
         _replaced(row, found[row["account"], row["currency"]])
@@ -88,7 +89,7 @@ def with_portfolio(accounts: Iterable[Row], portfolio: Iterable[Row]) -> list[di
 def _replaced(row: Row, by: Row) -> dict[str, Any]:
     initial = _EXACT.add(Decimal(by["initial"]), Decimal(row["initial_orders"]))
     told = dict(row) | {"initial": plain_text(initial), "maintenance": by["maintenance"]}
-    told["stale"] = sorted({*row["stale"], *by["excluded"]})
+    told["excluded"] = sorted({*row["excluded"], *by["excluded"]})
     told["estimates"] = [*row["estimates"], f"portfolio margin: {by['source']}"]
     due = Decimal(by["maintenance"])
     if row["equity"] is None:
@@ -102,7 +103,7 @@ def _replaced(row: Row, by: Row) -> dict[str, Any]:
     elif due <= 0:
         told["ratio"] = "0"
     state = state_of(told["ratio"], by["maintenance"])
-    is_unknown = not row["is_balance_known"] or (state == "ok" and told["stale"])
+    is_unknown = not row["is_balance_known"] or (state == "ok" and told["excluded"])
     told["state"] = "unknown" if is_unknown else state
     return told
 

@@ -199,7 +199,7 @@ class Recheck:
         self._closing(record, order)
         self._guards.order(record, order, is_exempt=_reduces(order))
         self._rate(record, order, "order")
-        if record["kind"] == "order_new" and not order.group:
+        if record["kind"] == "order_new" and not order.linked_to:
             self._duplicate(record, levels)
 
     def _check(
@@ -283,7 +283,7 @@ class Recheck:
 
     def _closing(self, record: Row, order: OrderHeld) -> None:
         """A reduce-only order closes at most what its account holds, with all others that do."""
-        if not order.is_reduce_only or order.group:
+        if not order.is_reduce_only or order.linked_to:
             return
         key = (ACCOUNT, order.account, order.instrument, order.leg)
         held = self._book.positions[key] * (-1 if order.side == BUY else 1)
@@ -347,7 +347,7 @@ class Recheck:
             self._find(record, "POSITION_NOT_ITS_FILLS", level, self._book.held[route], told)
 
     def _shared(self, record: Row, order: OrderHeld) -> tuple[int, int]:
-        return self._book.siblings(record["order_id"], order) if order.group else (0, 0)
+        return self._book.siblings(record["order_id"], order) if order.linked_to else (0, 0)
 
     def _exposure(self, order: OrderHeld, level: tuple[int, int]) -> tuple[int, int, int, int]:
         if level[0] in _SHARED:
@@ -379,4 +379,4 @@ def _lets_go(record: Row) -> bool:
 def _reduces(order: OrderHeld) -> bool:
     """Asks for nothing but a way out: by its flag, its leg, or as an exit of a group."""
     closes_leg = (order.leg == 1 and order.side != BUY) or (order.leg == 2 and order.side == BUY)
-    return order.is_reduce_only or closes_leg or bool(order.group)
+    return order.is_reduce_only or closes_leg or bool(order.linked_to)

@@ -27,9 +27,23 @@ class OrderHeld:
     """One order and what is reserved for it: a quantity and an amount at 10^-4."""
 
     __slots__ = (
-        "account", "amount", "cumulative", "gate_price", "group", "instrument", "is_open",
-        "is_reduce_only", "is_waiting", "leg", "number", "pending", "quantity", "route", "side",
-        "strategy", "working",
+        "account",
+        "amount",
+        "cumulative",
+        "gate_price",
+        "instrument",
+        "is_open",
+        "is_reduce_only",
+        "is_waiting",
+        "leg",
+        "linked_to",
+        "number",
+        "pending",
+        "quantity",
+        "route",
+        "side",
+        "strategy",
+        "working",
     )  # fmt: skip
 
     def __init__(self, record: Row, gate_price: int) -> None:
@@ -42,7 +56,7 @@ class OrderHeld:
         self.is_reduce_only = bool(record["flags"] & 2)
         self.is_open = True
         count, place = record.get("link_count", 0), record.get("link_place", 0)
-        self.group = record["order_id"] - place if count else 0
+        self.linked_to = record["order_id"] - place if count else 0
         self.is_waiting = bool(count) and record.get("link_kind") == _BRACKET and place != 0
         self.pending: tuple[int, int] | None = None  # quantity and gate price of a replace
         self.working = self.amount = 0
@@ -62,7 +76,7 @@ class Book:
     def __init__(self, names: NamesLearned) -> None:
         self.names = names
         self.orders: dict[int, OrderHeld] = {}
-        self.groups: dict[int, set[int]] = defaultdict(set)
+        self.linked: dict[int, set[int]] = defaultdict(set)
         self.rates: dict[int, int] = {}
         # (level kind, its id, instrument, leg) -> position; and by side -> working quantity
         self.positions: dict[tuple[int, int, int, int], int] = defaultdict(int)
@@ -119,7 +133,7 @@ class Book:
     def siblings(self, order_id: int, order: OrderHeld) -> tuple[int, int]:
         """Reserved quantity and amount of the others of its group on its side: of linked orders
         only the largest counts."""
-        others = [self.orders[each] for each in self.groups[order.group] if each != order_id]
+        others = [self.orders[each] for each in self.linked[order.linked_to] if each != order_id]
         same = [each for each in others if each.side == order.side]
         return sum(each.working for each in same), sum(each.amount for each in same)
 
@@ -133,8 +147,8 @@ class Book:
     def _enter(self, record: Row) -> None:
         price = gate_price(record["side"], record["price"], record.get("reference_price", 0))
         order = self.orders[record["order_id"]] = OrderHeld(record, price)
-        if order.group:
-            self.groups[order.group].add(record["order_id"])
+        if order.linked_to:
+            self.linked[order.linked_to].add(record["order_id"])
         for level in levels_of(self.names, order):
             self.totals[level].open[order.side] += 1
         self._reserve(order)

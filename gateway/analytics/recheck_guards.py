@@ -178,7 +178,7 @@ class GuardCheck:
             left = max(order.quantity - order.cumulative, 0)
             if order.amount <= book.amount(order.instrument, order.gate_price, left):
                 return False
-        if order.group:
+        if order.linked_to:
             _, shared = book.siblings(order.number, order)
             return order.amount > shared
         return order.amount > 0
@@ -199,7 +199,7 @@ class GuardCheck:
             age_ns = record["time_ns"] - level.headroom_ns
             self._check(record, "HEADROOM_STALE", entity, age_max * _MS_NS, age_ns, unit=_MS_NS)
         if not self._book.unvalued:
-            _, shared = self._book.siblings(order.number, order) if order.group else (0, 0)
+            _, shared = self._book.siblings(order.number, order) if order.linked_to else (0, 0)
             grown = self._book.totals[entity].gross - shared - level.gross_told
             self._check(
                 record, "INSUFFICIENT_MARGIN", entity, level.headroom * 10_000,
@@ -238,7 +238,7 @@ class GuardCheck:
             if self._belongs(entity, kind, owner, instrument):
                 moved = self._greek_of(instrument, number) * quantity * (1 if side == BUY else -1)
                 worst += moved if moved * direction > 0 else 0
-        if order.group:
+        if order.linked_to:
             shared, _ = book.siblings(order.number, order)
             worst -= self._greek_of(order.instrument, number) * shared * sign
         return worst * direction
@@ -282,7 +282,12 @@ class GuardCheck:
         """An order that can stand in a book with its price, and waits for nothing: one that is
         kept to be crossed stands in none before it is let out."""
         is_kept = bool(record.get("cross_ms"))
-        if record["kind"] != "order_new" or order.group or record.get("trigger_price") or is_kept:
+        if (
+            record["kind"] != "order_new"
+            or order.linked_to
+            or record.get("trigger_price")
+            or is_kept
+        ):
             if is_kept:
                 self._kept[record["order_id"]] = record
             return
@@ -320,7 +325,7 @@ class GuardCheck:
             if not level.guards:
                 continue
             level.breaker.count(kind, record["time_ns"], level.guards)
-            is_new = kind == "order_new" and not order.group
+            is_new = kind == "order_new" and not order.linked_to
             if is_new or kind == "order_filled":
                 level.repeats.note(
                     "orders" if is_new else "fills", order.side, record["time_ns"], level.guards,

@@ -40,7 +40,7 @@ class _Sums:
 
     def __init__(self) -> None:
         self.parts = dict.fromkeys(_PARTS, Decimal(0))
-        self.stale: set[str] = set()
+        self.excluded: set[str] = set()
 
     def add(self, part: str, amount: Decimal) -> None:
         self.parts[part] = _EXACT.add(self.parts[part], amount)
@@ -55,15 +55,15 @@ def waterfall_rows(
 ) -> list[dict[str, Any]]:
     """One row per (account, strategy, currency). `accounts` are the ledger's, `positions` its books
     with their marks, both as of one sequence. A position without a fresh mark, or whose book is
-    stopped, is named in `stale` and no part of unrealised. `fx` is zero in a row's own currency;
+    stopped, is named in `excluded` and no part of unrealised. `fx` is zero in a row's own currency;
     `reporting` is the same in the reporting currency, null without a rate, which `excluded` names
-    as `rate:CURRENCY`."""
+    too, as `rate:CURRENCY`."""
     held = list(positions)
     sums = _booked(accounts, held)
     for row in held:
         found = _at(sums, row)
         if row["is_stopped"]:
-            found.stale.add(row["instrument"])
+            found.excluded.add(row["instrument"])
         elif is_open(row):
             _value(found, row, mark_age_ms_max)
     profit = DatedProfit() if dated is None else dated
@@ -110,7 +110,7 @@ def _value(sums: _Sums, row: Row, mark_age_ms_max: int) -> None:
     if is_fresh:
         sums.add("unrealised", Decimal(row["unrealised"]))
     else:
-        sums.stale.add(row["instrument"])
+        sums.excluded.add(row["instrument"])
 
 
 def _row(key: Key, sums: _Sums, dated: DatedProfit, rate: Rate | None) -> dict[str, Any]:
@@ -126,9 +126,8 @@ def _row(key: Key, sums: _Sums, dated: DatedProfit, rate: Rate | None) -> dict[s
         **{name: plain_text(causes[name]) for name in CAUSES},
         "total": plain_text(total),
         **{name: plain_text(parts[name]) for name in shown},
-        "stale": sorted(sums.stale),
         "reporting": _reported(dated.report(key, booked, unrealised, rate)),
-        "excluded": [f"rate:{key[2]}"] if rate is None else [],
+        "excluded": [*sorted(sums.excluded), *([f"rate:{key[2]}"] if rate is None else [])],
     }
 
 

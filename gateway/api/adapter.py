@@ -109,9 +109,9 @@ class AdapterPort(Protocol):
         """The venue's view of one order, from its stream; settles UNKNOWN states."""
 
     def position_seen(self, report: PositionReport) -> None:
-        """The venue's view of one position, from its stream: its collateral is journaled when it is
-        another one. Fills alone make a position, so its quantity changes nothing. Repeats are
-        welcome."""
+        """The venue's view of one position, from its stream: its margin mode and its collateral are
+        journaled when one is another one. Fills alone make a position, so its quantity changes
+        nothing. Repeats are welcome."""
 
     def marked(self, mark: MarkReport) -> None:
         """Reference prices."""

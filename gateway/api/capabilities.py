@@ -69,5 +69,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     acceptance_window_ms: int = 0
     ack_timeout_ms: int = 5_000
     not_found_proof_after_ms: int | None = None
+    # How long a query still finds an order that ended without executing; None = for ever.
+    ended_orders_kept_ms: int | None = None
     # How two updates of a book follow each other.
     book: BookRuleName = "none"

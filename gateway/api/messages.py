@@ -131,13 +131,16 @@ class FillReport(msgspec.Struct, frozen=True, kw_only=True):
 class PositionReport(msgspec.Struct, frozen=True, kw_only=True):
     """A position as the venue states it; quantity is signed on the net leg, unsigned on others.
     `collateral`: what lies in it when it is isolated, without its unrealised profit, in the
-    settlement currency of its instrument; "0" = nothing does, None = the venue does not say."""
+    settlement currency of its instrument; "0" = nothing does, None = the venue does not say.
+    `margin_mode`: the venue's own word, never an adapter's guess; None = it does not say, "unknown"
+    = what it says is not one of the two, as when it holds one leg in both."""
 
     account: str
     instrument: str
     leg: LegName
     quantity: str
     collateral: str | None = None
+    margin_mode: Literal["cross", "isolated", "unknown"] | None = None
     venue_time_ns: int = 0
 
 

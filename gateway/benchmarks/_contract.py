@@ -88,6 +88,8 @@ CONTRACT: tuple[Figure, ...] = (
     Figure("all positions as of then", "observe", "as_of_ms.all_keys", "<= 500 ms", True),
     Figure("a position, rows by --rows", "history", "as_of_ms.one_key", "< 10 ms", True),
     Figure("all positions, rows by --rows", "history", "as_of_ms.all_keys", "<= 500 ms", True),
+    Figure("a position, merged days", "history", "as_of_merged_ms.one_key", "< 10 ms", True),
+    Figure("all positions, merged days", "history", "as_of_merged_ms.all_keys", "<= 500 ms", True),
     Figure("books of 1,000 instruments", "venues", "books.headroom", ">= 1"),
     Figure("memory over an hour", "venues", "memory.growth_percent", "no growth"),
 )

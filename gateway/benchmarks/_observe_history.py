@@ -52,20 +52,19 @@ def _parquet(directory: Path, is_quick: bool) -> int:
 
     from gateway.history.archive import BATCH_ROWS, open_extractor, refusal_words
     from gateway.history.columns import tables_of
-    from gateway.history.durable import publish
-    from gateway.history.segment_files import GROUP_ROWS, parquet_writer
+    from gateway.history.segment_files import SegmentFiles
+    from gateway.history.written_files import publish_written
 
     extractor = open_extractor(directory, directory, 0)
     found = extractor.extract(2**62, BATCH_ROWS)
     rows = tables_of(found, extractor.names(), refusal_words())["positions"]
     wanted = int(_ROWS * _place.scale_of(is_quick))
     batches = max(1, wanted // rows.num_rows)
-    temporary, target = directory / "rows.tmp", directory / "rows.parquet"
     began = time.perf_counter()
-    with parquet_writer(temporary, rows.schema) as writer:
-        for _ in range(batches):
-            writer.write_table(pa.table(rows.columns, schema=rows.schema), GROUP_ROWS)
-    publish(temporary, target, lambda _: None)
+    files = SegmentFiles(directory / "rows", 1, lambda _: None)
+    for _ in range(batches):
+        files.write({"positions": pa.table(rows.columns, schema=rows.schema)})
+    publish_written(directory / "rows", files.finish(), lambda _: None)
     written: int = batches * rows.num_rows
     return round(written / (time.perf_counter() - began))
 
@@ -97,20 +96,20 @@ def _archive(directory: Path, archive: Path) -> Mapping[str, Any]:
 
 def _as_of(directory: Path, archive: Path) -> dict[str, float]:
     """Warm, in ms: one position, and all positions, somewhere within the archived past."""
-    from gateway.history.queries import History, Point
+    from gateway.history.queries import History, Moment
     from gateway.history.views import Views
 
     views = Views(directory, archive)
     history = History(views)
-    point = Point(sequence=views.sequence * 2 // 3)
-    key = history.as_of("positions", point).rows[0]
+    moment = Moment(sequence=views.sequence * 2 // 3)
+    key = history.as_of("positions", moment).rows[0]
     one = {name: str(key[name]) for name in ("account", "instrument", "strategy")}
     figures = {}
     for name, filters in (("one_key", one), ("all_keys", {})):
         taken = []
         for _ in range(_ROUNDS):
             began = time.perf_counter()
-            history.as_of("positions", point, filters)
+            history.as_of("positions", moment, filters)
             taken.append((time.perf_counter() - began) * 1000)
         figures[name] = round(median(taken), 2)
     views.close()

@@ -13,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["KEY", "KEYS", "RECORDS_PER_ROW", "build", "tail"]
+__all__ = ["KEY", "KEYS", "RECORDS_PER_ROW", "build", "merge", "tail"]
 
 RECORDS_PER_ROW = 3  # an order, its acknowledgement, its fill
 SEGMENT_ROWS = 100_000  # what 64 MiB of such records leave
@@ -21,26 +21,30 @@ _ACCOUNTS, _INSTRUMENTS, _STRATEGIES = 10, 50, 4
 KEYS = _ACCOUNTS * _INSTRUMENTS * _STRATEGIES
 KEY = {"account": "account-3", "instrument": "COIN17-USDT", "strategy": "strategy-1"}
 _BEGIN_NS = 1_763_683_200_000_000_000
-_ROW_NS = 1_000_000  # 1,000 fills a second
+_SPAN_NS = 100_000 * 10**9  # a day and a sixth, so that a day is over: 10^8 rows are 1,000 a second
 
 
 def build(archive: Path, rows: int, progress: Callable[[str], None]) -> dict[str, Any]:
-    """At least `rows` rows of KEYS positions; what that took and what it takes on the disk."""
+    """At least `rows` rows of KEYS positions, in two segments or more; what that took and what it
+    takes on the disk."""
     from gateway.history.catalog import VERSION, Catalog, Manifest
     from gateway.history.key_states import KeyStates
     from gateway.history.segment_files import SegmentFiles
+    from gateway.history.written_files import publish_written
 
     states, catalog = KeyStates.read(archive, None), Catalog(archive)
-    segments = max(1, -(-rows // SEGMENT_ROWS))
+    segments = max(2, -(-rows // SEGMENT_ROWS))
+    row_ns = _SPAN_NS // (segments * SEGMENT_ROWS)
     size, seconds, noted = 0, 0.0, time.monotonic()
     for segment in range(1, segments + 1):
         first = (segment - 1) * SEGMENT_ROWS
-        tables = _tables(first)
+        tables = _tables(first, row_ns)
         began = time.perf_counter()
         files = SegmentFiles(archive, segment, _no_step)
-        files.write("positions", tables["positions"])
+        files.write(tables)
         states.take(tables)
-        written = (*files.finish(), *states.write(archive, segment, _no_step))
+        whole = [*files.finish(), *states.write(archive, segment)]
+        written = publish_written(archive, whole, _no_step)
         manifest = Manifest(
             version=VERSION,
             segment=segment,
@@ -49,8 +53,8 @@ def build(archive: Path, rows: int, progress: Callable[[str], None]) -> dict[str
             segment_bytes=64 << 20,
             first_sequence=first * RECORDS_PER_ROW + 1,
             last_sequence=(first + SEGMENT_ROWS) * RECORDS_PER_ROW,
-            first_time_ns=_BEGIN_NS + first * _ROW_NS,
-            last_time_ns=_BEGIN_NS + (first + SEGMENT_ROWS - 1) * _ROW_NS,
+            first_time_ns=_BEGIN_NS + first * row_ns,
+            last_time_ns=_BEGIN_NS + (first + SEGMENT_ROWS) * row_ns - 1,
             files=written,
         )
         catalog.write(manifest, _no_step)
@@ -68,9 +72,29 @@ def build(archive: Path, rows: int, progress: Callable[[str], None]) -> dict[str
     }
 
 
+def merge(archive: Path, progress: Callable[[str], None]) -> dict[str, Any]:
+    """The first day as one file, and the small ones gone; what that took."""
+    from gateway.history.compaction import KEEP_NS, delete_replaced, merge_next_day
+
+    began = time.perf_counter()
+    merged = merge_next_day(archive, 0)
+    seconds = time.perf_counter() - began
+    if merged is None:
+        raise RuntimeError(f"bench: no day of {archive} is over")
+    delete_replaced(archive, KEEP_NS)
+    progress(f"history: {merged.files_before} files of {merged.day} merged")
+    return {
+        "files_before": merged.files_before,
+        "rows": merged.rows,
+        "mib": round(merged.bytes / 2**20),
+        "rows_per_second": round(merged.rows / seconds),
+    }
+
+
 def tail(sequence: int) -> tuple[dict[str, list[pa.Table]], int]:
     """What one segment more would hold, behind the last archived record; and its last record."""
-    rows = _tables(sequence // RECORDS_PER_ROW)["positions"]
+    first = sequence // RECORDS_PER_ROW
+    rows = _tables(first, _SPAN_NS // first)["positions"]
     return {"positions": [rows]}, sequence + SEGMENT_ROWS * RECORDS_PER_ROW
 
 
@@ -78,8 +102,8 @@ def _no_step(_: str) -> None:
     pass
 
 
-def _tables(first: int) -> dict[str, pa.Table]:
-    """The rows from number `first` on, of one segment."""
+def _tables(first: int, row_ns: int) -> dict[str, pa.Table]:
+    """The rows from number `first` on, of one segment; one every `row_ns`."""
     import pyarrow as pa
 
     from gateway.history.columns import TABLES, schema_of
@@ -93,7 +117,7 @@ def _tables(first: int) -> dict[str, pa.Table]:
     sequence = (number * RECORDS_PER_ROW + RECORDS_PER_ROW).astype(np.uint64)
     columns = {
         "sequence": sequence,
-        "time_ns": _BEGIN_NS + number * _ROW_NS + draw.integers(0, _ROW_NS // 2, len(number)),
+        "time_ns": _BEGIN_NS + number * row_ns + draw.integers(0, row_ns // 2, len(number)),
         "event": _words(["order_filled"], 0 * book),
         "order_id": (number + 2**51).astype(np.uint64),
         "venue": _words(["okx", "binance"], instrument % 2),

@@ -110,7 +110,7 @@ class Desk:
             health=VenueHealth(manifest.venue, manifest.venue),
         )
         self.router = Router(engine, self.drive)
-        self.session.is_defined = True
+        self.session.defined()
         self.session.caught_up(ACCOUNT, self.session.gaps)
         self.session.state(VenueSessionState.RECONCILED, "bench")
         mark = MarkReport(instrument=instrument.venue_symbol, mark=PRICE, last=PRICE)

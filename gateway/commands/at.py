@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from gateway.commands.history import archive_option, history_faults
 from gateway.commands.marks import marks_of, marks_option
+from gateway.commands.moments import as_of_option, place_of
 from gateway.commands.output import json_option, print_json, print_table
-from gateway.commands.points import as_of_option, place_of
+from gateway.commands.past import archive_option, history_faults
 from gateway.commands.verify import directory_argument, ring_option
-from gateway.history.mark_samples import MARKS_DIRECTORY, Sample
+from gateway.history.mark_samples import Sample, sampled_marks
 from gateway.journal import JournalPlace
 
 __all__ = ["command", "find_state"]
@@ -58,17 +58,6 @@ def told_marks(path: Path) -> Callable[[int], list[Sample]]:
     return lambda time_ns: [
         Sample(time_ns, name, format(price, "f"), "file", 0) for name, price in prices.items()
     ]
-
-
-def sampled_marks(archive: Path) -> Callable[[int], list[Sample]]:
-    """Those of the archive; none where nothing was sampled, or without the extra."""
-    if not (archive / MARKS_DIRECTORY).is_dir():
-        return lambda time_ns: []
-    try:
-        from gateway.history.marks import marks_at
-    except ModuleNotFoundError:
-        return lambda time_ns: []
-    return lambda time_ns: marks_at(archive, time_ns)
 
 
 @click.command("at")

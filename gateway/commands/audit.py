@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from gateway.analytics.recheck import Finding, Recheck
+from gateway.commands.moments import between_of, from_option, need_order, to_option
 from gateway.commands.output import (
     FAILED,
     USAGE,
@@ -23,7 +24,6 @@ from gateway.commands.output import (
     print_json,
     print_table,
 )
-from gateway.commands.points import between_of, moment, need_order
 from gateway.commands.replay import reporter
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.journal import audit_export, reader, verify_export
@@ -70,10 +70,8 @@ def known_kinds(context: click.Context, option: click.Parameter, kinds: tuple[st
 @command.command(_SHOWN)
 @directory_argument
 @ring_option
-@click.option(
-    "--from", "first", callback=moment, help="From this sequence, ISO 8601 time or NNNns on."
-)
-@click.option("--to", "last", callback=moment, help="Up to this sequence, ISO 8601 time or NNNns.")
+@from_option
+@to_option
 @click.option("--actor", default="", help="A person, a principal, a venue, or gateway.")
 @click.option(
     "--kind",

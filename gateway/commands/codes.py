@@ -134,7 +134,7 @@ COMMAND_CODES = {
         "Name a price, a quantity, an amount or another number.",
     ),
     "OUT_OF_RANGE": CommandCode(
-        "The point lies outside of what is kept.",
+        "The moment lies outside of what is kept.",
         "The error names the oldest or the newest record; ask within it.",
     ),
     "BAD_SQL": CommandCode(

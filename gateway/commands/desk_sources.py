@@ -4,18 +4,19 @@ that are named, marks the running gateway tells. Reads files; must never ask the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from gateway import process
 from gateway.analytics.desk_margin import DeskMargin, account_margin
 from gateway.analytics.greek_book import GreekInput, aged_marks
-from gateway.commands.history import history_faults
 from gateway.commands.marks import marks_of, marks_option, price_of
-from gateway.commands.points import place_of
-from gateway.commands.verify import opened
+from gateway.commands.moments import as_of_option, place_of
+from gateway.commands.past import archive_option, history_faults
+from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.config.faults import ConfigError
 from gateway.history.time_machine import replica_at, sequence_at, time_of
 from gateway.journal import JournalPlace, LiveFiles, reader
@@ -24,22 +25,58 @@ from gateway.valuation.margin import MARK_AGE_MS_MAX, MarkPrice
 from gateway.valuation.option_terms import OptionBook, OptionSettings, load_options
 
 __all__ = [
-    "ORDERS_MAX",
-    "desk_at",
-    "live_marks_option",
+    "DeskWords",
+    "desk_options",
+    "every_order",
     "margin_of",
-    "mark_options",
-    "named_marks",
     "need_known",
     "open_orders",
     "options_of",
     "options_option",
     "valued",
-    "with_live",
 ]
 
-ORDERS_MAX = 1_000_000
+_ORDERS_MAX = 1_000_000
 Command = Callable[..., Any]
+
+
+class DeskWords(NamedTuple):
+    """Which desk is valued, when and at which marks, as it was typed."""
+
+    directory: Path
+    options_file: Path | None
+    marks: Path | None
+    mark_words: tuple[str, ...]
+    live_marks: bool
+    as_of: str | None
+    archive: Path | None
+    ring_directory: str
+
+    def valued(self, volatilities: Mapping[str, float] | None = None) -> tuple[Any, GreekInput]:
+        """The replica, and what its state is valued from. click.BadParameter, CommandFailure: what
+        was typed is wrong, or not there."""
+        settings, named = options_of(self.options_file), named_marks(self.marks, self.mark_words)
+        replica, now_ns = desk_at(self.directory, self.ring_directory, self.as_of, self.archive)
+        need_known(named, replica.registry("instrument"), "--mark", "--marks")
+        marks = with_live(named, self.ring_directory, self.as_of, is_wanted=self.live_marks)
+        return replica, valued(replica, settings, marks, now_ns=now_ns, volatilities=volatilities)
+
+
+def desk_options(function: Command) -> Command:
+    """DIRECTORY and what names its moment and its marks; the command gets them as `desk`."""
+
+    @wraps(function)
+    def command(**words: Any) -> Any:
+        desk = DeskWords(**{name: words.pop(name) for name in DeskWords._fields})
+        return function(desk=desk, **words)
+
+    decorated: Command = command
+    for option in (
+        ring_option, archive_option, as_of_option, live_marks_option, mark_options, options_option,
+        directory_argument,
+    ):  # fmt: skip
+        decorated = option(decorated)
+    return decorated
 
 
 def mark_options(function: Command) -> Command:
@@ -137,7 +174,13 @@ def margin_of(
 
 def open_orders(replica: Any) -> list[dict[str, Any]]:
     """All of them. reader.TooManyOrders: there are more than anybody values."""
-    return reader.every_order(replica, is_open=True, limit=ORDERS_MAX)
+    return reader.every_order(replica, is_open=True, limit=_ORDERS_MAX)
+
+
+def every_order(replica: Any, directory: Path) -> list[dict[str, Any]]:
+    """Those that ended too, as far as they are remembered. CommandFailure: too many to value."""
+    with opened(directory):
+        return reader.every_order(replica, is_open=False, limit=_ORDERS_MAX)
 
 
 def options_of(path: Path | None) -> OptionSettings:

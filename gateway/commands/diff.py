@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from gateway.commands.at import find_state
-from gateway.commands.history import archive_option, history_faults
+from gateway.commands.moments import checked_moment
 from gateway.commands.output import json_option, print_json
-from gateway.commands.points import moment
+from gateway.commands.past import archive_option, history_faults
 from gateway.commands.verify import directory_argument, ring_option
 
 __all__ = ["command"]
@@ -18,8 +18,8 @@ __all__ = ["command"]
 
 @click.command("diff")
 @directory_argument
-@click.argument("first", callback=moment)
-@click.argument("last", callback=moment)
+@click.argument("first", callback=checked_moment)
+@click.argument("last", callback=checked_moment)
 @ring_option
 @archive_option
 @json_option

@@ -5,12 +5,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
-from gateway.analytics.ageing import aged, edges_ns, held_rows
 from gateway.analytics.decay import DAYS_MAX, decay_path
 from gateway.analytics.expiry_calendar import expiry_rows
 from gateway.analytics.greek_book import (
@@ -24,26 +22,9 @@ from gateway.analytics.greek_book import (
     position_rows,
     shock_row,
 )
-from gateway.analytics.group_book import group_greeks
-from gateway.commands.desk_sources import (
-    ORDERS_MAX,
-    desk_at,
-    live_marks_option,
-    mark_options,
-    named_marks,
-    need_known,
-    options_of,
-    options_option,
-    valued,
-    with_live,
-)
-from gateway.commands.history import archive_option
+from gateway.commands.desk_sources import DeskWords, desk_options, need_known
 from gateway.commands.output import json_option, print_json, print_table
-from gateway.commands.points import as_of_option
 from gateway.commands.time_zone import zone_of
-from gateway.commands.verify import directory_argument, opened, ring_option
-from gateway.journal import reader
-from gateway.ledger import Bounds, open_books
 
 __all__ = ["command"]
 
@@ -52,9 +33,6 @@ _POSITIONS = ("account", "strategy", "instrument", "underlying", "volatility", "
 _LEVELS = ("level", "name", *SUMS, "theta_trading_day", "beta_delta")
 _SHOCKS = ("spot", "vol", "profit", *SUMS)
 _DECAY = ("day", "value", "settled", "theta")
-_AGEING = ("account", "strategy", "instrument", "quantity", "since_open_seconds",
-           "average_age_seconds", "oldest_seconds")  # fmt: skip
-_GROUPS = ("group", "kind", "state", "leg_risk", "profit", "delta_cash", "vega", "theta")
 _EXPIRIES = ("expiry", "account", "instrument", "quantity", "outcome", "cash", "currency",
              "reason")  # fmt: skip
 
@@ -91,10 +69,7 @@ def shock_of(word: str) -> Shock:
 
 
 @click.command("greeks")
-@directory_argument
-@options_option
-@mark_options
-@live_marks_option
+@desk_options
 @click.option("--volatility", multiple=True, help="NAME=0.6, instead of what its mark implies.")
 @click.option(
     "--by",
@@ -104,19 +79,12 @@ def shock_of(word: str) -> Shock:
 )
 @click.option("--shock", "shocks", multiple=True, help="spot=SHARE,vol=POINTS; repeated.")
 @click.option("--decay", type=click.IntRange(0, DAYS_MAX), help="Value of the options day by day.")
-@click.option("--ageing", is_flag=True, help="How long positions have been held.")
-@click.option("--groups", is_flag=True, help="Linked orders as one: profit, leg risk, greeks.")
 @click.option("--expiries", is_flag=True, help="What ends when, and what it would become.")
 @click.option("--time-zone", default="UTC", help="Clock of --expiries.")
-@as_of_option
-@archive_option
-@ring_option
 @json_option
 def command(
-    directory: Path, options_file: Path | None, marks: Path | None, mark_words: tuple[str, ...],
-    live_marks: bool, volatility: tuple[str, ...], by: str, shocks: tuple[str, ...],
-    decay: int | None, ageing: bool, groups: bool, expiries: bool, time_zone: str,
-    as_of: str | None, archive: Path | None, ring_directory: str, as_json: bool,
+    desk: DeskWords, volatility: tuple[str, ...], by: str, shocks: tuple[str, ...],
+    decay: int | None, expiries: bool, time_zone: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Delta, gamma, vega, theta and rho of a journal's positions at given marks, in the reporting
     currency: vega for a point of volatility, theta for a day, rho for a point of rate. What has no
@@ -127,17 +95,12 @@ def command(
       gateway greeks var/gateway --mark BTC-USD-SWAP.okx=64000 --shock spot=-0.1,vol=0.1
     """
     zone = zone_of(time_zone)
-    settings, named = options_of(options_file), named_marks(marks, mark_words)
     moves, told = [shock_of(word) for word in shocks], named_numbers(volatility, "--volatility")
-    replica, now_ns = desk_at(directory, ring_directory, as_of, archive)
-    instruments = replica.registry("instrument")
-    need_known(named, instruments, "--mark", "--marks")
-    need_known(told, instruments, "--volatility")
-    marks_now = with_live(named, ring_directory, as_of, is_wanted=live_marks)
-    given = valued(replica, settings, marks_now, now_ns=now_ns, volatilities=told)
+    replica, given = desk.valued(told)
+    need_known(told, given.instruments, "--volatility")
     book = book_of(given)
-    venues = {row["name"]: row["venue"] for row in instruments}
-    answer: dict[str, Any] = {"sequence": replica.sequence, "time_ns": now_ns, "by": by}
+    venues = {row["name"]: row["venue"] for row in given.instruments}
+    answer: dict[str, Any] = {"sequence": replica.sequence, "time_ns": given.now_ns, "by": by}
     answer["rows"] = (
         position_rows(book, venues) if by == "position" else greek_rows(book, venues, (by,))
     )
@@ -146,17 +109,9 @@ def command(
         answer["shocks"] = [_shocked(book, move) for move in moves]
     if decay is not None:
         answer["decay"] = _decay(book, decay)
-    if ageing:
-        answer["ageing"] = _ageing(directory, ring_directory, replica.sequence, now_ns)
-    if groups:
-        with opened(directory):
-            every = reader.every_order(replica, is_open=False, limit=ORDERS_MAX)
-        answer["groups"] = group_greeks(every, given)
     if expiries:
-        known = (given.positions, instruments, given.options, given.marks)
-        answer["expiries"] = expiry_rows(
-            *known, now_ns, zone=str(zone), age_ms_max=given.age_ms_max
-        )
+        known = (given.positions, given.instruments, given.options, given.marks, given.now_ns)
+        answer["expiries"] = expiry_rows(*known, zone=str(zone), age_ms_max=given.age_ms_max)
     print_json(answer) if as_json else _show(answer, by)
 
 
@@ -182,18 +137,9 @@ def _decay(book: GreekBook, days: int) -> list[dict[str, Any]]:
     ]
 
 
-def _ageing(
-    directory: Path, ring_directory: str, sequence: int, now_ns: int
-) -> list[dict[str, Any]]:
-    with opened(directory):
-        books = open_books(directory, ring_directory, as_of=Bounds(sequence=sequence))
-    return [aged(row, now_ns) for row in held_rows(books.holdings(edges_ns(now_ns)))]
-
-
 def _show(answer: dict[str, Any], by: str) -> None:
     print_table(answer["rows"], _POSITIONS if by == "position" else _LEVELS, "Nothing is held.")
-    parts = {"shocks": _SHOCKS, "decay": _DECAY, "ageing": _AGEING, "groups": _GROUPS,
-             "expiries": _EXPIRIES}  # fmt: skip
+    parts = {"shocks": _SHOCKS, "decay": _DECAY, "expiries": _EXPIRIES}
     for name, columns in parts.items():
         if name in answer:
             click.echo(f"\n{name}")

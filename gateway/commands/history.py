@@ -3,10 +3,9 @@ and writes into the archive alone; a running gateway does not notice."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,117 +13,44 @@ import click
 
 from gateway import process
 from gateway.commands.history_sink import feed
+from gateway.commands.moments import (
+    as_of_option,
+    from_option,
+    moment_of,
+    need_order,
+    span_of,
+    to_option,
+)
 from gateway.commands.output import (
     FAILED,
-    USAGE,
     CommandFailure,
     json_option,
     print_json,
     print_pairs,
     print_table,
 )
-from gateway.commands.points import as_of_option, moment, need_order, point_of, span_of
+from gateway.commands.past import (
+    archive_option,
+    history_faults,
+    moment_within,
+    opened_history,
+    tell_beginning,
+)
 from gateway.commands.verify import directory_argument, ring_option
 from gateway.journal import JournalPlace
 
 if TYPE_CHECKING:
-    from gateway.history.queries import Answer, History, Point
+    from gateway.history.queries import Answer, History
 
-__all__ = ["command", "history_faults", "point_within", "tell_beginning"]
+__all__ = ["command"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-_ADVICE = {
-    "AMBIGUOUS_ORDER": "Ask by order id.",
-    "ARCHIVE_BUSY": "Wait for the other run to end; the observer makes some of its own.",
-    "BAD_ARCHIVE": "Move the archive away and run `gateway history build DIRECTORY`.",
-    "TAIL_TOO_LONG": "Run `gateway history build DIRECTORY` first.",
-    "DAMAGED_SEGMENT": "`gateway verify DIRECTORY` names the place.",
-    "FOREIGN_ARCHIVE": "Name another archive with --archive.",
-    "FOREIGN_SINK": "Fill another place: a sink holds one journal.",
-    "SINK_SCHEMA": "Fill another place from the first record, and drop the old one.",
-    "SINK_UNAVAILABLE": "Look at the sink; the same command goes on where this one was.",
-    "NOT_READING": "Start with SELECT; `gateway history sql --help` has an example.",
-    "TOO_LONG": "Ask for less, or a narrower range.",
-    "TOO_LARGE": "Ask for less, or a narrower range.",
-}
-
-# What only another word on the command line mends.
-_TYPED = frozenset({"BAD_VALUE", "NOT_A_NUMBER", "UNKNOWN_COLUMN", "UNKNOWN_TABLE"})
-
-archive_option = click.option(
-    "--archive",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where the archive lies; DIRECTORY/history unless named.",
-)
 table_argument = click.argument("table")
 where_option = click.option(
     "--where", "wheres", multiple=True, metavar="COLUMN=VALUE", help="Only these rows; * in texts."
 )
 limit_option = click.option("--limit", type=click.IntRange(1, 100_000), default=1000)
-from_option = click.option(
-    "--from", "first", callback=moment, help="From this sequence, ISO 8601 time or NNNns on."
-)
-to_option = click.option(
-    "--to", "last", callback=moment, help="Up to this sequence, ISO 8601 time or NNNns."
-)
 by_option = click.option("--by", multiple=True, help="For each value of this column.")
-
-
-@contextlib.contextmanager
-def history_faults() -> Iterator[None]:
-    """Turns what the past refuses, and a package that is not there, into a failure."""
-    from gateway.history.faults import ArchiveFault, HistoryFault
-
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        rule = f"{error.name} is not installed, and the past is read with it"
-        hint = "pip install 'exchange-gateway[history]'"
-        raise CommandFailure(FAILED, "MISSING_EXTRA", rule, hint) from None
-    except HistoryFault as fault:
-        exit_code = USAGE if fault.code in _TYPED else FAILED
-        raise CommandFailure(
-            exit_code, fault.code, str(fault), _ADVICE.get(fault.code, ""),
-            field=fault.field, value=fault.value,
-        ) from None  # fmt: skip
-    except ArchiveFault as fault:
-        raise CommandFailure(FAILED, fault.code, str(fault), _ADVICE.get(fault.code, "")) from None
-
-
-@contextlib.contextmanager
-def opened_history(directory: Path, archive: Path | None, ring_directory: str) -> Iterator[History]:
-    """The archive and the records behind it, open for questions."""
-    with history_faults():
-        from gateway.history.archive import default_archive
-        from gateway.history.queries import History
-        from gateway.history.views import Views
-
-        views = Views(directory, archive or default_archive(directory), ring_directory)
-        try:
-            yield History(views)
-        finally:
-            views.close()
-
-
-def point_within(history: History, directory: Path, as_of: str | None) -> Point:
-    """A moment that the archive or the journal behind it holds; None = the end. HistoryFault: it
-    does not."""
-    from gateway.history.faults import HistoryFault
-    from gateway.history.time_machine import need_within
-
-    point, kept = point_of(as_of), history.views.catalog.kept
-    if not kept:
-        place = JournalPlace(directory, directory)
-        need_within(place, point.sequence, point.time_ns, history.views.sequence)
-        return point
-    first, newest = kept[0].first_sequence, history.views.sequence
-    if point.sequence is not None and not first <= point.sequence <= newest:
-        rule = f"history holds records {first} to {newest}"
-        raise HistoryFault("OUT_OF_RANGE", rule, "sequence", str(point.sequence))
-    if point.time_ns is not None and point.time_ns < kept[0].first_time_ns:
-        rule = f"history begins at {kept[0].first_time_ns} ns"
-        raise HistoryFault("OUT_OF_RANGE", rule, "time_ns", str(point.time_ns))
-    return point
 
 
 def need_journal(directory: Path) -> None:
@@ -164,12 +90,6 @@ def show(answer: Answer, as_json: bool, sequence: int) -> None:
     if answer.is_cut:
         click.echo(f"only the first {len(answer.rows)} rows: raise --limit", err=True)
     tell_beginning(answer.begins_at)
-
-
-def tell_beginning(begins_at: int) -> None:
-    """That there was more once; 0 = there was not."""
-    if begins_at:
-        click.echo(f"records before {begins_at} were deleted by retention", err=True)
 
 
 @click.group("history")
@@ -343,8 +263,8 @@ def as_of_(
       gateway history as-of var/gateway positions --as-of 120000 --where instrument=BTC-USDT
     """
     with opened_history(directory, archive, ring_directory) as history:
-        point = point_within(history, directory, as_of)
-        answer = history.as_of(table, point, filters_of(wheres), limit=limit)
+        moment = moment_within(history, directory, as_of)
+        answer = history.as_of(table, moment, filters_of(wheres), limit=limit)
         show(answer, as_json, history.views.sequence)
 
 
@@ -357,7 +277,7 @@ def range_(
     directory: Path, table: str, first: str | None, last: str | None, columns: tuple[str, ...],
     wheres: tuple[str, ...], limit: int, ring_directory: str, archive: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Rows of TABLE from one point to another, in order.
+    """Rows of TABLE from one moment to another, in order.
 
     \b
     Example:
@@ -365,7 +285,7 @@ def range_(
     """
     need_order(first, last)
     with opened_history(directory, archive, ring_directory) as history:
-        begin, end = point_of(first or "0"), point_of(last)
+        begin, end = moment_of(first or "0"), moment_of(last)
         answer = history.range(table, begin, end, filters_of(wheres), columns=columns, limit=limit)
         show(answer, as_json, history.views.sequence)
 
@@ -387,8 +307,8 @@ def last_(
     if not by:
         raise click.UsageError("--by names at least one column")
     with opened_history(directory, archive, ring_directory) as history:
-        point = point_within(history, directory, as_of)
-        answer = history.last(table, by, point, filters_of(wheres), limit=limit)
+        moment = moment_within(history, directory, as_of)
+        answer = history.last(table, by, moment, filters_of(wheres), limit=limit)
         show(answer, as_json, history.views.sequence)
 
 
@@ -412,7 +332,7 @@ def downsample(
     """
     need_order(first, last)
     with opened_history(directory, archive, ring_directory) as history:
-        begin, end = point_of(first or "0"), point_of(last)
+        begin, end = moment_of(first or "0"), moment_of(last)
         answer = history.downsample(
             table,
             column,

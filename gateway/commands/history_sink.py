@@ -12,6 +12,7 @@ import click
 
 from gateway import process
 from gateway.commands.output import USAGE, CommandFailure, json_option, print_json, print_pairs
+from gateway.commands.past import history_faults
 from gateway.commands.settings import refused
 from gateway.commands.stopping import stopping
 from gateway.commands.verify import directory_argument, ring_option
@@ -61,8 +62,6 @@ def feed(
     Example:
       gateway history sink var/gateway --sink postgres --settings conf/sink.toml --follow
     """
-    from gateway.commands.history import history_faults
-
     table = merged(file, pairs(settings, "--setting"), pairs(secrets, "--secret"))
     with history_faults(), stopping() as stop:
         from gateway.history.archive import default_archive

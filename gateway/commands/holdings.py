@@ -15,7 +15,6 @@ from gateway.analytics.aggregation import (
     InstrumentMap,
     asset_rows,
     consolidated_rows,
-    group_rows,
     load_map,
 )
 from gateway.analytics.exposure import Rate
@@ -28,12 +27,10 @@ from gateway.ledger import Bounds, open_books
 
 __all__ = ["command"]
 
-_ORDERS_MAX = 1_000_000
 _EXACT = Context(prec=100)
 _ASSETS = (
     "asset", "spot", "collateral", "derivatives", "in_transit", "net", "gross", "excluded",
 )  # fmt: skip
-_GROUPS = ("group", "kind", "state", "executed_buy", "executed_sell", "leg_risk")
 
 
 @click.command("holdings")
@@ -41,7 +38,7 @@ _GROUPS = ("group", "kind", "state", "executed_buy", "executed_sell", "leg_risk"
 @ring_option
 @click.option(
     "--by",
-    type=click.Choice(("asset", *BY, "group")),
+    type=click.Choice(("asset", *BY)),
     default="asset",
     help="One row for each of these.",
 )
@@ -57,8 +54,8 @@ def command(
     directory: Path, ring_directory: str, by: str, marks: Path | None, map_file: Path | None,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """What the desk holds: by asset with collateral and coins on their way, by venue, account,
-    strategy or firm in units of the asset, or by group of linked orders.
+    """What the desk holds: by asset with collateral and coins on their way, or by venue, account,
+    strategy or firm in units of the asset.
 
     \b
     Example:
@@ -87,10 +84,6 @@ def rows_of(
     directory: Path, ring_directory: str,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """The rows of one view."""
-    if by == "group":
-        with opened(directory):
-            every = reader.every_order(replica, is_open=False, limit=_ORDERS_MAX)
-        return group_rows(every)
     positions = [
         {**row, "mark": prices.get(row["instrument"], row["mark"])} for row in replica.positions()
     ]
@@ -125,8 +118,6 @@ def show(rows: list[dict[str, Any]], by: str) -> None:
     if by == "asset":
         told = [{**row, "excluded": " ".join(row["excluded"])} for row in rows]
         print_table(told, _ASSETS, "Nothing is held.")
-    elif by == "group":
-        print_table(rows, _GROUPS, "No linked orders.")
     else:
         parts = [
             {"instrument": row["instrument"], by: name, "quantity": part, "total": row["total"]}

@@ -11,6 +11,7 @@ from typing import Any
 import click
 import msgspec
 
+from gateway.commands.moments import between_of, from_option, need_order, to_option
 from gateway.commands.output import (
     FAILED,
     CommandFailure,
@@ -20,17 +21,12 @@ from gateway.commands.output import (
     print_json,
     print_table,
 )
-from gateway.commands.points import between_of, need_order
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.journal import reader
 
 __all__ = ["command"]
 
 HEAD = ("sequence", "kind", "time_ns")
-first_option = click.option(
-    "--from", "first", help="From this sequence, ISO 8601 time or NNNns on."
-)
-until_option = click.option("--to", "last", help="Up to this sequence, ISO 8601 time or NNNns.")
 
 
 @click.group("journal")
@@ -46,8 +42,8 @@ def command() -> None:
 @command.command("cat")
 @directory_argument
 @ring_option
-@first_option
-@until_option
+@from_option
+@to_option
 @json_option
 def cat(
     directory: Path, ring_directory: str, first: str | None, last: str | None, as_json: bool
@@ -106,8 +102,8 @@ def stat(directory: Path, ring_directory: str, as_json: bool) -> None:
 @directory_argument
 @click.argument("target", type=click.Path(path_type=Path))
 @ring_option
-@first_option
-@until_option
+@from_option
+@to_option
 @json_option
 def export(
     directory: Path,

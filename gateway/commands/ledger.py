@@ -13,12 +13,14 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from gateway.commands.history import history_faults
+from gateway import process
+from gateway.analytics.ageing import BUCKET_NAMES, aged, edges_ns, held_rows
 from gateway.commands.ledger_carry import carry
 from gateway.commands.ledger_interest import interest
 from gateway.commands.ledger_lots import choose_lots
+from gateway.commands.moments import as_of_option, place_of
 from gateway.commands.output import FAILED, json_option, print_json, print_table
-from gateway.commands.points import as_of_option, place_of
+from gateway.commands.past import history_faults
 from gateway.commands.replay import reporter
 from gateway.commands.time_zone import zone_of
 from gateway.commands.verify import directory_argument, opened, ring_option
@@ -53,6 +55,10 @@ _POSITIONS = (
     "fills_without_arrival", "turnover", "opened_ns", "is_stopped", "sequence",
 )  # fmt: skip
 _LOTS = (*_BOOK, "lot", "opened_ns", "quantity", "first_quantity", "currency", "cost")
+_AGEING = (
+    *_BOOK[:3], "quantity", "since_open_seconds", "average_age_seconds", "oldest_seconds", "leg",
+    *BUCKET_NAMES,
+)  # fmt: skip
 _DISPOSALS = (
     *_BOOK, "side", "lot", "closed_by", "opened_ns", "held_from_ns", "closed_ns", "held_days",
     "quantity", "currency", "proceeds", "basis", "realised", "disallowed", "carried", "taxable",
@@ -295,6 +301,27 @@ def lots(
     books = Books(directory, ring_directory, as_of, method, designations)
     rows = without_lots(books.native.lots(method), method)
     books.show("lots", rows, _LOTS, (as_json, as_csv), method=method)
+    books.end()
+
+
+@command.command("ageing")
+@books_options
+def ageing(
+    directory: Path, ring_directory: str, as_of: str | None, as_csv: bool, as_json: bool
+) -> None:
+    """How long open positions have been held: since they were opened, weighted by size over the
+    lots that are left (fifo), the oldest lot, and the quantity by age.
+
+    \b
+    Example:
+      gateway ledger ageing var/gateway --as-of 2026-11-21T14:30:00
+    """
+    books = Books(directory, ring_directory, as_of)
+    now_ns = process.wall_ns() if as_of is None else place_of(as_of)[1] or books.native.time_ns
+    rows = [aged(row, now_ns) for row in held_rows(books.native.holdings(edges_ns(now_ns)))]
+    shown = rows if as_json else [{**row, **row["buckets"]} for row in rows]
+    columns = _AGEING if as_csv else _AGEING[:7]
+    books.show("ageing", shown, columns, (as_json, as_csv), empty="Nothing is held.")
     books.end()
 
 

@@ -16,18 +16,7 @@ from gateway.analytics.aggregation import InstrumentMap, MapEntry, load_map
 from gateway.analytics.leg_groups import LegBook, LegFault
 from gateway.analytics.leg_rows import fault_row, leg_rows, order_faults, rates_of
 from gateway.commands.connection import RunningGateway, connection_options
-from gateway.commands.desk_sources import (
-    desk_at,
-    live_marks_option,
-    mark_options,
-    named_marks,
-    need_known,
-    options_of,
-    options_option,
-    valued,
-    with_live,
-)
-from gateway.commands.history import archive_option
+from gateway.commands.desk_sources import DeskWords, desk_options
 from gateway.commands.output import (
     FAILED,
     REFUSED,
@@ -36,8 +25,8 @@ from gateway.commands.output import (
     print_json,
     print_table,
 )
-from gateway.commands.points import as_of_option
 from gateway.commands.verify import directory_argument, opened, ring_option
+from gateway.journal import reader
 from gateway.journal.forgotten import forgotten_orders
 from gateway.journal.leg_notes import NAME_RULE, LegNote, LegNoteReader, is_name
 
@@ -62,7 +51,7 @@ def command() -> None:
 
 
 @command.command("show")
-@directory_argument
+@desk_options
 @click.option("--group", "name", help="One group; every one without it.")
 @click.option(
     "--map",
@@ -70,41 +59,27 @@ def command() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="TOML: what is the same asset under another name.",
 )
-@options_option
-@mark_options
-@live_marks_option
-@as_of_option
-@archive_option
-@ring_option
 @json_option
-def show(
-    directory: Path, name: str | None, map_file: Path | None, options_file: Path | None,
-    marks: Path | None, mark_words: tuple[str, ...], live_marks: bool, as_of: str | None,
-    archive: Path | None, ring_directory: str, as_json: bool,
-) -> None:  # fmt: skip
+def show(desk: DeskWords, name: str | None, map_file: Path | None, as_json: bool) -> None:
     """Joint fill state, leg risk, price and profit of each group, at marks that are given.
 
     \b
     Example:
       gateway legs show var/gateway --mark BTC-USD-SWAP.okx=64000 --json
     """
-    settings, named = options_of(options_file), named_marks(marks, mark_words)
     entries = _entries(map_file)
-    replica, now_ns = desk_at(directory, ring_directory, as_of, archive)
-    instruments = replica.registry("instrument")
-    need_known(named, instruments, "--mark", "--marks")
-    marks_now = with_live(named, ring_directory, as_of, is_wanted=live_marks)
-    given = valued(replica, settings, marks_now, now_ns=now_ns)
-    book, first = _book(directory, ring_directory, replica.sequence)
+    replica, given = desk.valued()
+    place = desk.directory, desk.ring_directory
+    book, first = _book(*place, replica.sequence)
     groups = list(book.groups.values()) if name is None else [_group(book, name)]
     orders = _orders(replica, (each for group in groups for each in group.members))
     gone = {each for group in groups for each in group.members} - orders.keys()
     if gone:
-        with opened(directory):
-            orders |= forgotten_orders(directory, ring_directory, gone, replica.sequence)
-    rows = leg_rows(groups, orders, given, InstrumentMap(instruments, entries),
+        with opened(desk.directory):
+            orders |= forgotten_orders(*place, gone, replica.sequence)
+    rows = leg_rows(groups, orders, given, InstrumentMap(given.instruments, entries),
                     rates_of(replica.registry("currency")))  # fmt: skip
-    answer = {"sequence": replica.sequence, "time_ns": now_ns, "first_sequence": first,
+    answer = {"sequence": replica.sequence, "time_ns": given.now_ns, "first_sequence": first,
               "rows": rows, "faults": [fault_row(each) for each in book.faults]}  # fmt: skip
     print_json(answer) if as_json else _show(answer)
 
@@ -198,7 +173,8 @@ def _note(
     gateway: RunningGateway, *, as_json: bool,
 ) -> None:  # fmt: skip
     """Check the notes against the journal, then send them one by one."""
-    replica, _ = desk_at(directory, ring_directory, None)
+    with opened(directory):
+        replica = reader.replica_at_end(directory, ring_directory)
     book, _ = _book(directory, ring_directory, replica.sequence)
     for note in notes:
         _need_none(book.take(note))

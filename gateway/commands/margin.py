@@ -10,22 +10,13 @@ import click
 
 from gateway.analytics.desk_margin import DeskMargin
 from gateway.commands.desk_sources import (
-    desk_at,
-    live_marks_option,
+    DeskWords,
+    desk_options,
     margin_of,
-    mark_options,
-    named_marks,
     need_known,
     open_orders,
-    options_of,
-    options_option,
-    valued,
-    with_live,
 )
-from gateway.commands.history import archive_option
 from gateway.commands.output import json_option, print_json, print_table
-from gateway.commands.points import as_of_option
-from gateway.commands.verify import directory_argument, ring_option
 from gateway.config.faults import ConfigError
 from gateway.valuation.brackets import Brackets, load_brackets, mantissa
 
@@ -40,9 +31,9 @@ _PORTFOLIO = (
     "short_options", "offset_futures",
 )  # fmt: skip
 _POSITIONS = (
-    "account", "instrument", "leg", "margin_mode", "quantity", "collateral", "notional",
-    "unrealised", "initial", "maintenance", "liquidation_price", "liquidation_distance_percent",
-    "reason",
+    "account", "instrument", "leg", "margin_mode", "margin_mode_source", "quantity", "collateral",
+    "notional", "unrealised", "initial", "maintenance", "liquidation_price",
+    "liquidation_distance_percent", "reason",
 )  # fmt: skip
 
 
@@ -76,31 +67,21 @@ def _is_amount(text: str) -> bool:
 
 
 @click.command("margin")
-@directory_argument
+@desk_options
 @click.option(
     "--brackets",
     required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Margin schedules, as conf/margin.toml.",
 )
-@options_option
-@mark_options
-@live_marks_option
 @click.option(
     "--collateral",
     multiple=True,
     help="ACCOUNT|INSTRUMENT|LEG=AMOUNT of an isolated position, instead of what its venue told; "
     "repeated.",
 )
-@as_of_option
-@archive_option
-@ring_option
 @json_option
-def command(
-    directory: Path, brackets: Path, options_file: Path | None, marks: Path | None,
-    mark_words: tuple[str, ...], live_marks: bool, collateral: tuple[str, ...],
-    as_of: str | None, archive: Path | None, ring_directory: str, as_json: bool,
-) -> None:  # fmt: skip
+def command(desk: DeskWords, brackets: Path, collateral: tuple[str, ...], as_json: bool) -> None:
     """Margin, headroom and liquidation prices of the accounts in a journal's newest state, or as of
     a moment. A journal holds no marks: what has none is named and left out.
 
@@ -108,15 +89,9 @@ def command(
     Example:
       gateway margin var/gateway --brackets conf/margin.toml --mark BTCUSDT.binance=64000
     """
-    schedules, prices = brackets_of(brackets), named_marks(marks, mark_words)
-    isolated = collateral_of(collateral)
-    settings = options_of(options_file)
-    replica, now_ns = desk_at(directory, ring_directory, as_of, archive)
-    known = replica.registry("instrument")
-    need_known(prices, known, "--mark", "--marks")
-    need_known((key[1] for key in isolated), known, "--collateral")
-    marks_now = with_live(prices, ring_directory, as_of, is_wanted=live_marks)
-    given = valued(replica, settings, marks_now, now_ns=now_ns)
+    schedules, isolated = brackets_of(brackets), collateral_of(collateral)
+    replica, given = desk.valued()
+    need_known((key[1] for key in isolated), given.instruments, "--collateral")
     found = margin_of(replica, given, schedules, orders=open_orders(replica), collateral=isolated)
     if as_json:
         print_json({"sequence": replica.sequence, **found._asdict()})
@@ -130,7 +105,7 @@ def _show(found: DeskMargin, sequence: int) -> None:
     print_table(found.accounts, _ACCOUNTS, "No account is on margin.")
     print_table(found.positions, _POSITIONS, "No position is on margin.")
     for row in found.accounts:
-        for text in row["stale"]:
+        for text in row["excluded"]:
             click.echo(f"{row['account']} {row['currency']}: left out: {text}", err=True)
         for text in row["estimates"]:
             click.echo(f"{row['account']} {row['currency']}: an estimate: {text}", err=True)

@@ -10,8 +10,8 @@ import click
 from msgspec import structs
 
 from gateway import process
+from gateway.commands.moments import between_of, checked_moment
 from gateway.commands.output import FAILED, json_option, print_json, print_pairs
-from gateway.commands.points import between_of, moment
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.journal import reader
 
@@ -26,7 +26,7 @@ __all__ = ["command"]
     "--to",
     "last",
     metavar="MOMENT",
-    callback=moment,
+    callback=checked_moment,
     help="Stop after the last record at or before: a sequence, ISO 8601 or NNNns.",
 )
 @click.option(

@@ -199,8 +199,8 @@ class WatchRun:
             complain = parts.complaints.add
             status.commands += send_all(self._watch, step.commands, parts.send, complain, _late())
         status.reduced, status.unjudged = self._watch.reduced(), len(step.unjudged)
-        has_stale = any(row["stale"] for row in step.accounts)
-        self._is_partial = has_stale or bool(step.unjudged or step.unvalued)
+        has_excluded = any(row["excluded"] for row in step.accounts)
+        self._is_partial = has_excluded or bool(step.unjudged or step.unvalued)
         status.look_ns = process.monotonic_ns() - began_ns
 
     def _watch_of(self, replica: Any) -> RiskWatch:

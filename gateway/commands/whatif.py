@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.commands.marks import marks_of, marks_option
+from gateway.commands.moments import place_of, sequence_of
 from gateway.commands.other_journal import journal_to_make
 from gateway.commands.output import (
     FAILED,
@@ -20,7 +21,6 @@ from gateway.commands.output import (
     print_json,
     print_table,
 )
-from gateway.commands.points import place_of, sequence_of
 from gateway.commands.replay import reporter
 from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.config import ConfigError

@@ -9,14 +9,14 @@ from typing import Any
 
 import click
 
-from gateway.commands.history import (
+from gateway.commands.moments import as_of_option
+from gateway.commands.output import json_option, print_json
+from gateway.commands.past import (
     archive_option,
+    moment_within,
     opened_history,
-    point_within,
     tell_beginning,
 )
-from gateway.commands.output import json_option, print_json
-from gateway.commands.points import as_of_option
 from gateway.commands.verify import directory_argument, ring_option
 
 __all__ = ["command"]
@@ -83,8 +83,8 @@ def position(
     with opened_history(directory, archive, ring_directory) as history:
         from gateway.history.why import why_position
 
-        point = point_within(history, directory, as_of)
-        show(why_position(history, wanted, point=point, limit=limit), as_json)
+        moment = moment_within(history, directory, as_of)
+        show(why_position(history, wanted, moment=moment, limit=limit), as_json)
 
 
 @command.command("balance")
@@ -109,8 +109,8 @@ def balance(
     with opened_history(directory, archive, ring_directory) as history:
         from gateway.history.why import why_balance
 
-        point = point_within(history, directory, as_of)
-        show(why_balance(history, wanted, point=point, limit=limit), as_json)
+        moment = moment_within(history, directory, as_of)
+        show(why_balance(history, wanted, moment=moment, limit=limit), as_json)
 
 
 def key_of(words: Sequence[str], names: Sequence[str], least: int) -> dict[str, str]:

@@ -16,7 +16,7 @@ import tomli
 __all__ = ["ApiKey", "read_key_file", "secret_digest"]
 
 FILE_BYTES_MAX = 1 << 20
-SCOPES = frozenset({"read", "trade", "cancel", "admin", "override"})
+SCOPES = frozenset({"read", "trade", "cancel", "admin", "override", "risk"})
 
 
 class ApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -38,7 +38,7 @@ CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,12}$")]
 Rate = Annotated[str, Meta(pattern=r"^[0-9]{1,12}(\.[0-9]{1,18})?$")]
 Cpu = Annotated[int, Meta(ge=-1, le=4095)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
-Scope = Literal["read", "trade", "cancel", "admin", "override"]
+Scope = Literal["read", "trade", "cancel", "admin", "override", "risk"]
 LOOPBACK_ORIGIN = r"^https?://(localhost|127\.0\.0\.[0-9]{1,3}|\[::1\]):[0-9]{1,5}$"
 PageOrigin = Annotated[str, Meta(pattern=LOOPBACK_ORIGIN)]
 Names = Literal["all"] | list[Name]
@@ -48,6 +48,7 @@ BreakKind = Literal[
     "order_missing_here",
     "order_missing_there",
     "order_differs",
+    "order_in_doubt",
     "fill_missing",
     "fill_not_booked",
     "funding_not_booked",

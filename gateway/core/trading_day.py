@@ -33,5 +33,14 @@ class TradingDay(NamedTuple):
         begins = (self._end_of(today + timedelta(days=days)) for days in (0, -1, -2))
         return next(each for each in begins if each <= time_ns)
 
+    def bounds_ns(self, day: date) -> tuple[int, int]:
+        """From when up to and without which instant the day of that name goes: it is named by the
+        date on which it ends, and a day that ends at midnight by the date before, on which all of
+        it lies. ValueError: a day at the end of the calendar."""
+        if not date(1970, 1, 1) <= day <= date(2200, 1, 1):
+            raise ValueError(f"{day}: days from 1970-01-01 to 2200-01-01")
+        ends = day + timedelta(days=1) if self.ends_at == time(0) else day
+        return self._end_of(ends - timedelta(days=1)), self._end_of(ends)
+
     def _end_of(self, day: date) -> int:
         return int(datetime.combine(day, self.ends_at, self.zone).timestamp()) * _SECOND_NS

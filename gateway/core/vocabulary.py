@@ -31,6 +31,7 @@ __all__ = [
     "TERMINAL_STATES",
     "TIMES_IN_FORCE",
     "TRADING_STATES",
+    "VENUE_MARGIN_MODES",
     "CancelReason",
     "RecordKind",
     "VenueSessionState",
@@ -45,13 +46,14 @@ ORDER_TYPES: Final = {"market": 1, "limit": 2, "stop": 3, "stop_limit": 4}
 TIMES_IN_FORCE: Final = {"day": 0, "gtc": 1, "ioc": 3, "fok": 4, "gtd": 6}
 LEGS: Final = {"net": 0, "long": 1, "short": 2}
 MARGIN_MODES: Final = {"cash": 0, "cross": 1, "isolated": 2}
+VENUE_MARGIN_MODES: Final = {None: 0, "cross": 1, "isolated": 2, "unknown": 3}
 INSTRUMENT_KINDS: Final = {"spot": 1, "linear": 2, "inverse": 3, "quanto": 4}
 LIQUIDITIES: Final = {"unknown": 0, "maker": 1, "taker": 2}
 DURABILITIES: Final = {"memory": 0, "process": 1, "disk_async": 2, "disk": 3}
 LEVELS: Final = {"instrument": 0, "strategy": 1, "account": 2, "venue": 3, "firm": 4}
 TRADING_STATES: Final = {"active": 0, "reducing": 1, "halted": 2}
 AMENDS: Final = {"none": 0, "native": 1, "cancel_new": 2}
-SCOPES: Final = {"read": 1, "trade": 2, "cancel": 4, "admin": 8, "override": 16}
+SCOPES: Final = {"read": 1, "trade": 2, "cancel": 4, "admin": 8, "override": 16, "risk": 32}
 ORDER_FLAGS: Final = {
     "post_only": 1,
     "reduce_only": 2,

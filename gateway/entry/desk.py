@@ -30,6 +30,7 @@ from gateway.entry.api_messages import (
 )
 from gateway.entry.field_rules import near_hint
 from gateway.entry.keys import Identity
+from gateway.entry.risk_rights import check_own, require_risk
 from gateway.execution.router import NewOrder, Router, Submitted
 
 __all__ = ["Desk", "FixControl", "VenueControl", "VenueRow", "error_body"]
@@ -234,7 +235,7 @@ class Desk:
 
     def tell_measures(self, who: Identity, message: TellMeasures) -> int:
         """What guards are held against; whoever tells it decides whether orders pass."""
-        who.require("admin")
+        require_risk(who, message.actor)
         _check_target(message)
         _check_names(message.fields, _MEASURES, "measures")
         return self.engine.tell_measures(
@@ -278,9 +279,12 @@ class Desk:
         return sequence
 
     def set_trading_state(self, who: Identity, message: SetTradingState) -> int:
-        """Reduce only, or no longer: a halt and a latch are above it, whoever asks."""
-        who.require("admin")
+        """Reduce only, or no longer: a halt and a latch are above it, whoever asks. With the scope
+        risk alone what stands must be its own, or nothing be reduced."""
+        require_risk(who, message.actor)
         _check_target(message)
+        if "admin" not in who.scopes:
+            check_own(self.engine.native.trading_states(), message)
         sequence = self.engine.set_trading_state(
             message.level,
             message.name,
@@ -297,7 +301,7 @@ class Desk:
 
     def note(self, who: Identity, message: Note) -> int:
         """Journaled as a control command that left no other record. JOURNAL_BEHIND: it is not."""
-        who.require("admin")
+        require_risk(who, message.actor)
         sequence = self.on_note(who, message.subject, message.actor, message.reason)
         if not sequence:
             raise RefusedError("JOURNAL_BEHIND", field="subject", rule="no room for a note now")

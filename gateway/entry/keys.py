@@ -15,7 +15,9 @@ import msgspec
 from gateway.api import RefusedError
 from gateway.config.key_file import ApiKey, read_key_file, secret_digest
 
-__all__ = ["Identity", "KeyRing", "create_key_file", "new_token"]
+__all__ = ["WATCHING", "Identity", "KeyRing", "create_key_file", "new_token"]
+
+WATCHING = {"read", "risk"}  # all that a key of the risk watch may do
 
 _TOKEN = re.compile(r"(?P<id>[A-Za-z0-9_-]{1,32})\.(?P<secret>[A-Za-z0-9_-]{16,128})")
 _NO_KEY = ApiKey(sha256="0" * 64, principal="", scopes=frozenset())
@@ -28,15 +30,16 @@ class Identity(msgspec.Struct, frozen=True):
     principal: str
     scopes: frozenset[str]
 
-    def require(self, scope: str) -> None:
-        """Raises RefusedError(NOT_PERMITTED) when the key lacks the scope."""
-        if scope not in self.scopes:
+    def require(self, *scopes: str) -> None:
+        """Raises RefusedError(NOT_PERMITTED) when the key has none of the scopes."""
+        if self.scopes.isdisjoint(scopes):
+            wanted = " or ".join(scopes)
             raise RefusedError(
                 "NOT_PERMITTED",
                 field="scope",
                 value=" ".join(sorted(self.scopes)),
-                rule=f"key {self.key_id} needs scope {scope}",
-                hint=f"Use a key with the scope {scope}.",
+                rule=f"key {self.key_id} needs scope {wanted}",
+                hint=f"Use a key with the scope {wanted}.",
             )
 
 

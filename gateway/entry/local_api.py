@@ -22,7 +22,7 @@ from gateway.entry.field_rules import near_hint
 from gateway.entry.keys import Identity, KeyRing
 from gateway.entry.openapi import WEBSOCKET_PATH, openapi_document
 from gateway.entry.page_origins import PageOrigins
-from gateway.entry.routes import ROUTES, Answer, Call, Route
+from gateway.entry.routes import ROUTES, WIDER, Answer, Call, Route
 from gateway.entry.token_bucket import TokenBucket
 from gateway.entry.websocket import Sessions
 from gateway.telemetry import REST
@@ -104,7 +104,7 @@ class LocalApi:
         async def handle(request: web.Request) -> web.StreamResponse:
             who = self._authenticate(request) if route.scope else Identity("", "", frozenset())
             if route.scope and not (route.path == "/v1/kill" and "admin" in who.scopes):
-                who.require(route.scope)
+                who.require(route.scope, *WIDER.get(route.scope, ()))
             if route.scope:
                 self._throttle(who)
             answer = await route.handler(self.desk, await self._call(route, request, who))

@@ -44,7 +44,7 @@ from gateway.entry.desk import Desk
 from gateway.entry.field_rules import near_hint
 from gateway.entry.keys import Identity
 
-__all__ = ["ROUTES", "Answer", "Call", "Route"]
+__all__ = ["ROUTES", "WIDER", "Answer", "Call", "Route"]
 
 _ORDERS_LIMIT = 1_000
 _ORDERS_LIMIT_MAX = 100_000
@@ -67,7 +67,8 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 Handler = Callable[[Desk, Call], Awaitable[Answer]]
-ScopeName = Literal["", "read", "trade", "cancel", "admin"]
+ScopeName = Literal["", "read", "trade", "cancel", "admin", "risk"]
+WIDER: dict[ScopeName, tuple[ScopeName, ...]] = {"risk": ("admin",)}  # what else lets it pass
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -241,7 +242,7 @@ async def set_limits(desk: Desk, call: Call) -> Answer:
     return Answer(200, DefinedAnswer(desk.set_limits(call.who, call.message)))
 
 
-@route("PUT", "/v1/measures", scope="admin", request=TellMeasures, response=DefinedAnswer)
+@route("PUT", "/v1/measures", scope="risk", request=TellMeasures, response=DefinedAnswer)
 async def tell_measures(desk: Desk, call: Call) -> Answer:
     """Tell what guards are held against: headroom, result, greeks."""
     return Answer(200, DefinedAnswer(desk.tell_measures(call.who, call.message)))
@@ -256,7 +257,7 @@ async def trading_states(desk: Desk, call: Call) -> Answer:
 @route(
     "POST",
     "/v1/trading-states",
-    scope="admin",
+    scope="risk",
     request=SetTradingState,
     response=DefinedAnswer,
 )
@@ -265,7 +266,7 @@ async def set_trading_state(desk: Desk, call: Call) -> Answer:
     return Answer(200, DefinedAnswer(desk.set_trading_state(call.who, call.message)))
 
 
-@route("POST", "/v1/notes", scope="admin", request=Note, response=NotedAnswer)
+@route("POST", "/v1/notes", scope="risk", request=Note, response=NotedAnswer)
 async def note(desk: Desk, call: Call) -> Answer:
     """Journal what somebody found out, with actor and reason."""
     return Answer(200, NotedAnswer(desk.note(call.who, call.message)))

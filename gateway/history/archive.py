@@ -19,6 +19,7 @@ from gateway.history.key_states import KEYED, KeyStates
 from gateway.history.marks import close_days
 from gateway.history.segment_files import SegmentFiles
 from gateway.history.segments import Seal, check_segment, sealed_segments
+from gateway.history.written_files import publish_written
 from gateway.journal import JournalPlace
 
 __all__ = [
@@ -30,7 +31,7 @@ __all__ = [
     "refusal_words",
 ]
 
-BATCH_ROWS = 250_000  # rows in memory
+BATCH_ROWS = 130_000  # of the fullest table; twice so many are in memory
 SNAPSHOT_EVERY_SEGMENTS = 16
 STATE_DIRECTORY = "snapshots"
 
@@ -176,7 +177,8 @@ class Archiver:
         files = SegmentFiles(self._archive, seal.index, self._step, self._batch_rows)
         try:
             records = self._write_rows(extractor, seal, files, states)
-            written = (*files.finish(), *states.write(self._archive, seal.index, self._step))
+            whole = [*files.finish(), *states.write(self._archive, seal.index)]
+            written = publish_written(self._archive, whole, self._step)
         except BaseException:
             self._extractor = self._states = None  # they stand within the segment
             files.abandon()
@@ -214,8 +216,7 @@ class Archiver:
                 raise ArchiveFault("DAMAGED_SEGMENT", text)
             records += found["records"]
             tables = archived_tables(found, extractor, self._refusals)
-            for table, rows in tables.items():
-                files.write(table, rows)
+            files.write(tables)
             states.take(tables)
         return records
 

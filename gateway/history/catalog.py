@@ -5,7 +5,8 @@ manifest of a day names files that were made of those of its segments, and stand
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -105,16 +106,21 @@ class Catalog:
         """The last archived record, 0 = none."""
         return self.manifests[-1].last_sequence if self.manifests else 0
 
-    @property
+    @cached_property
     def kept(self) -> list[Manifest]:
         """Those whose files retention left."""
         return [each for each in self.manifests if not each.is_expired]
 
-    @property
+    @cached_property
     def gone_to(self) -> int:
         """The last record that retention took, 0 = none."""
         gone = [each.last_sequence for each in self.manifests if each.is_expired]
         return gone[-1] if gone else 0
+
+    @cached_property
+    def _ends(self) -> dict[int, int]:
+        """The last record of each segment."""
+        return {each.segment: each.last_sequence for each in self.manifests}
 
     def is_replaced(self, segment: int, file: ArchivedFile) -> bool:
         """Whether a file of its day stands for it."""
@@ -169,9 +175,8 @@ class Catalog:
             for file in self.files_of(each)
             if file.table == table and file.day and file.rows
         ]
-        ends = {each.segment: each.last_sequence for each in self.manifests}
         for day in self.days_of(wanted):
-            bounds = self._bounds(day, hidden, ends)
+            bounds = self._bounds(day, hidden)
             found += [
                 (
                     day.day,
@@ -183,9 +188,9 @@ class Catalog:
             ]
         return [file for _, _, file in sorted(found)]
 
-    def _bounds(self, day: DayManifest, hidden: int, ends: Mapping[int, int]) -> tuple[int, int]:
+    def _bounds(self, day: DayManifest, hidden: int) -> tuple[int, int]:
         """After and until, of a file that holds rows of segments which do not count here."""
-        after = hidden if ends.get(day.first_segment, 0) <= hidden else 0
+        after = hidden if self._ends.get(day.first_segment, 0) <= hidden else 0
         newest = self.newest
         is_longer = newest is not None and day.last_segment > newest.segment
         return after, self.sequence if is_longer else 0
@@ -195,6 +200,8 @@ class Catalog:
         self._write(f"segment-{manifest.segment:010d}.json", manifest, step)
         kept = [each for each in self.manifests if each.segment != manifest.segment]
         self.manifests = sorted([*kept, manifest], key=lambda each: each.segment)
+        for name in ("kept", "gone_to", "_ends"):  # worked out anew
+            self.__dict__.pop(name, None)
 
     def write_day(self, day: DayManifest, step: Step) -> None:
         """From here on its files stand for those they were made of."""

@@ -17,12 +17,12 @@ from msgspec import structs
 
 from gateway.history.catalog import VERSION, ArchivedFile, Catalog, DayManifest, RowFile
 from gateway.history.columns import TABLES, schema_of
-from gateway.history.durable import TEMPORARY, locked, publish, remove_temporary
+from gateway.history.durable import locked, remove_temporary
 from gateway.history.faults import ArchiveFault
-from gateway.history.key_states import check_rows
 from gateway.history.mark_samples import day_of
 from gateway.history.segment_files import GROUP_ROWS, parquet_writer
 from gateway.history.views import MEMORY, read_rows
+from gateway.history.written_files import WrittenFile, publish_written
 
 __all__ = ["KEEP_NS", "Merged", "delete_replaced", "merge_next_day"]
 
@@ -122,11 +122,10 @@ def _merge_table(
     archive: Path, table: str, day: str, given: tuple[list[RowFile], int], step: Step
 ) -> ArchivedFile:
     sources, rows = given
-    path = archive / table / f"day={day}" / "merged.parquet"
-    temporary = path.with_name(path.name + TEMPORARY)
+    file = WrittenFile(table, day, archive / table / f"day={day}" / "merged.parquet", rows)
     step(f"merge {table} {day}")
     found, last = 0, 0
-    with parquet_writer(temporary, schema_of(table)) as writer:
+    with parquet_writer(file.temporary, schema_of(table)) as writer:
         for batch in _batches(table, sources):
             sequences = batch["sequence"].to_numpy()
             if sequences[0] < last or (sequences[1:] < sequences[:-1]).any():
@@ -137,15 +136,7 @@ def _merge_table(
     if found != rows:
         text = f"{table} of {day}: {found} rows, written were {rows}"
         raise ArchiveFault("BAD_ARCHIVE", text)
-    publish(temporary, path, step)
-    check_rows(path, rows)
-    return ArchivedFile(
-        table=table,
-        day=day,
-        path=str(path.relative_to(archive)),
-        rows=rows,
-        bytes=path.stat().st_size,
-    )
+    return publish_written(archive, [file], step)[0]
 
 
 def _batches(table: str, sources: list[RowFile]) -> Iterator[pa.Table]:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gateway.history.faults import ArchiveFault
@@ -18,11 +19,13 @@ __all__ = [
     "publish",
     "remove_temporary",
     "sync_directory",
+    "temporary_of",
     "write_file",
 ]
 
 TEMPORARY = ".tmp"
 _LOCK = ".lock"
+_SYNCS_MAX = 8  # threads that wait for the disk at once; a file system commits them together
 # Called with the name of the step before each of them; the tests stop the process there.
 Step = Callable[[str], None]
 
@@ -53,25 +56,47 @@ def held_alone(lock: Path) -> Iterator[None]:
         os.close(descriptor)  # unlocks
 
 
-def publish(temporary: Path, target: Path, step: Step) -> None:
-    """Gives a written file its name, durably."""
-    step(f"sync {target.name}")
-    descriptor = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    step(f"rename {target.name}")
-    temporary.rename(target)
-    step(f"directory of {target.name}")
-    sync_directory(target.parent)
+def temporary_of(target: Path) -> Path:
+    """What a file is called until it is whole and synced."""
+    return target.with_name(target.name + TEMPORARY)
+
+
+def publish(targets: Sequence[Path], step: Step) -> None:
+    """Gives written files their names, durably: every one is synced before the first is renamed,
+    and every directory before this returns. Those of one sort are synced at the same time."""
+    for target in targets:
+        step(f"sync {target.name}")
+    _at_once(_sync, [temporary_of(target) for target in targets])
+    for target in targets:
+        step(f"rename {target.name}")
+        temporary_of(target).rename(target)
+    directories = sorted({target.parent for target in targets})
+    for directory in directories:
+        step(f"directory {directory.name}")
+    _at_once(sync_directory, directories)
 
 
 def write_file(target: Path, data: bytes, step: Step) -> None:
     """A small file, whole."""
-    temporary = target.with_name(target.name + TEMPORARY)
-    temporary.write_bytes(data)
-    publish(temporary, target, step)
+    temporary_of(target).write_bytes(data)
+    publish([target], step)
+
+
+def _at_once(sync: Callable[[Path], None], paths: Sequence[Path]) -> None:
+    """OSError: one of them was not synced."""
+    if len(paths) == 1:
+        return sync(paths[0])
+    with ThreadPoolExecutor(_SYNCS_MAX, thread_name_prefix="sync") as threads:
+        for done in [threads.submit(sync, path) for path in paths]:
+            done.result()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sync_directory(directory: Path) -> None:

@@ -3,7 +3,7 @@ follows from one segment and not from the length of the past."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from gateway.history.catalog import ArchivedFile, Manifest
+from gateway.history.catalog import Manifest
 from gateway.history.columns import schema_of
-from gateway.history.durable import TEMPORARY, publish
-from gateway.history.faults import ArchiveFault
+from gateway.history.written_files import WrittenFile
 
-__all__ = ["FINISHED_STATES", "KEYED", "KeyStates", "check_rows", "newest_per_key"]
+__all__ = ["FINISHED_STATES", "KEYED", "KeyStates", "newest_per_key", "without_ended"]
 
 # Table -> its key. Orders that ended are no state any more.
 KEYED: dict[str, tuple[str, ...]] = {
@@ -36,10 +35,17 @@ def newest_per_key(table: str, rows: pa.Table) -> pa.Table:
     placed = pa.table({**columns, "place": np.arange(rows.num_rows, dtype=np.int64)})
     last = placed.group_by(keys, use_threads=False).aggregate([("place", "max")])["place_max"]
     if table == "orders":  # of most of them nothing is kept, so their rows are not copied
-        states = rows["state"].take(last).cast(pa.string())
-        ended = pc.is_in(states, value_set=pa.array(FINISHED_STATES))
-        last = last.filter(pc.invert(ended))
+        last = last.filter(pc.invert(_has_ended(rows["state"].take(last))))
     return rows.take(last.combine_chunks().sort())
+
+
+def without_ended(table: str, rows: pa.Table) -> pa.Table:
+    """Newest rows, but those of orders that ended."""
+    return rows.filter(pc.invert(_has_ended(rows["state"]))) if table == "orders" else rows
+
+
+def _has_ended(states: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.is_in(states.cast(pa.string()), value_set=pa.array(FINISHED_STATES))
 
 
 def _numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -48,16 +54,6 @@ def _numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if not pa.types.is_dictionary(column.type):
         return column
     return pa.chunked_array([chunk.indices for chunk in column.chunks])
-
-
-def check_rows(path: Path, rows: int) -> None:
-    """What a written file says of itself, before a manifest names it. ArchiveFault: it differs."""
-    try:
-        found = pq.read_metadata(path).num_rows
-    except (OSError, pa.ArrowException) as error:
-        raise ArchiveFault("BAD_ARCHIVE", f"{path}: {error}") from None
-    if found != rows:
-        raise ArchiveFault("BAD_ARCHIVE", f"{path}: {found} rows, written were {rows}")
 
 
 class KeyStates:
@@ -84,23 +80,13 @@ class KeyStates:
                 both = pa.concat_tables([self._newest[table], tables[table]]).unify_dictionaries()
                 self._newest[table] = newest_per_key(table, both)
 
-    def write(self, archive: Path, segment: int, step: Callable[[str], None]) -> list[ArchivedFile]:
-        """One file per table, durably."""
+    def write(self, archive: Path, segment: int) -> list[WrittenFile]:
+        """One file per table."""
         found = []
         for table, rows in self._newest.items():
-            path = archive / "states" / table / f"segment-{segment:010d}.parquet"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(path.name + TEMPORARY)
-            pq.write_table(rows, temporary, compression="zstd", compression_level=1)
-            publish(temporary, path, step)
-            check_rows(path, rows.num_rows)
-            found.append(
-                ArchivedFile(
-                    table=table,
-                    day="",
-                    path=str(path.relative_to(archive)),
-                    rows=rows.num_rows,
-                    bytes=path.stat().st_size,
-                )
-            )
+            target = archive / "states" / table / f"segment-{segment:010d}.parquet"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file = WrittenFile(table, "", target, rows.num_rows)
+            pq.write_table(rows, file.temporary, compression="zstd", compression_level=1)
+            found.append(file)
         return found

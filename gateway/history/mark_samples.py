@@ -16,7 +16,7 @@ from typing import NamedTuple
 from gateway.journal.live_files import LiveFiles
 from gateway.market import MarketReader
 
-__all__ = ["MARKS_DIRECTORY", "MarkSampler", "Sample", "day_of"]
+__all__ = ["MARKS_DIRECTORY", "MarkSampler", "Sample", "day_of", "sampled_marks"]
 
 MARKS_DIRECTORY = "marks"
 SAMPLE_MARKS_MAX = 10_000  # of one sample
@@ -39,6 +39,22 @@ class Sample(NamedTuple):
 def day_of(time_ns: int) -> str:
     """Its UTC date."""
     return datetime.fromtimestamp(time_ns // 1_000_000_000, UTC).date().isoformat()
+
+
+def sampled_marks(archive: Path) -> Callable[[int], list[Sample]]:
+    """What the archive says of an instant. Nothing where nothing was sampled, or without the
+    packages that read samples."""
+
+    def marks_of(time_ns: int) -> list[Sample]:
+        if not (archive / MARKS_DIRECTORY).is_dir():
+            return []
+        try:
+            from gateway.history.marks import marks_at
+        except ModuleNotFoundError:
+            return []
+        return marks_at(archive, time_ns)
+
+    return marks_of
 
 
 class MarkSampler:

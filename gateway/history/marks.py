@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from gateway.api.decimal_text import plain_text
 from gateway.history.columns import I64, MONEY, WORD
-from gateway.history.durable import TEMPORARY, publish
+from gateway.history.durable import publish, temporary_of
 from gateway.history.faults import ArchiveFault
 from gateway.history.mark_samples import MARKS_DIRECTORY, Sample, day_of
 from gateway.history.segment_files import parquet_writer
@@ -109,7 +109,7 @@ def close_days(
 def _make_parquet(archive: Path, text: Path, target: Path, step: Callable[[str], None]) -> bool:
     """False: fewer rows came out than there are whole lines, so none are taken."""
     connection = duckdb.connect(":memory:", config={"threads": 1})
-    temporary = target.with_name(target.name + TEMPORARY)
+    temporary = temporary_of(target)
     rows = 0
     try:
         day = text.stem.removeprefix("day=")
@@ -124,7 +124,7 @@ def _make_parquet(archive: Path, text: Path, target: Path, step: Callable[[str],
     if rows < _whole_lines(text):
         temporary.unlink()
         return False
-    publish(temporary, target, step)
+    publish([target], step)
     return True
 
 

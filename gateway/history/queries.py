@@ -1,10 +1,11 @@
-"""Questions about the past: the state at a point, rows between two, the last row per key, fewer
+"""Questions about the past: the state at a moment, rows between two, the last row per key, fewer
 rows per time, SQL. Every answer is bounded; money and prices leave as decimal text."""
 
 from __future__ import annotations
 
 import difflib
 import threading
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,18 +13,16 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 import duckdb
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from gateway.api.decimal_text import plain_text
-from gateway.history.catalog import VERSION, Manifest, RowFile
-from gateway.history.columns import TABLES, schema_of
+from gateway.history.catalog import RowFile
+from gateway.history.columns import TABLES
 from gateway.history.faults import HistoryFault
-from gateway.history.held_files import HeldFiles, rows_with
-from gateway.history.key_states import FINISHED_STATES, KEYED, newest_per_key
+from gateway.history.held_groups import Ending, HeldGroups
+from gateway.history.key_states import FINISHED_STATES, KEYED, without_ended
 from gateway.history.views import Views
 
-__all__ = ["LIMIT_MAX", "Answer", "Exact", "History", "HistoryFault", "Point"]
+__all__ = ["LIMIT_MAX", "Answer", "Exact", "History", "HistoryFault", "Moment"]
 
 LIMIT_MAX = 100_000
 SECONDS_MAX = 30.0
@@ -42,27 +41,24 @@ class Exact(str):
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class Moment:
     """A place in the past: behind record `sequence`, or behind the last one at `time_ns`."""
 
     sequence: int | None = None
     time_ns: int | None = None
 
+    def ending(self) -> Ending:
+        """Column and highest value of what is not behind it."""
+        if self.sequence is not None:
+            return Ending("sequence", self.sequence)
+        if self.time_ns is not None:
+            return Ending("time_ns", self.time_ns)
+        return Ending("sequence", 2**63 - 1)
+
     def condition(self) -> tuple[str, int]:
         """SQL for "not behind it", with its parameter."""
-        if self.sequence is not None:
-            return "sequence <= ?", self.sequence
-        if self.time_ns is not None:
-            return "time_ns <= ?", self.time_ns
-        return "sequence <= ?", 2**63 - 1
-
-    def cut(self, rows: pa.Table) -> pa.Table:
-        """Those of the rows, which are in order, that are not behind it."""
-        if self.sequence is None and self.time_ns is None:
-            return rows
-        is_place = self.sequence is not None
-        column, last = ("sequence", self.sequence) if is_place else ("time_ns", self.time_ns)
-        return rows.filter(pc.less_equal(rows[column], last))
+        column, last = self.ending()
+        return f"{column} <= ?", last
 
     def beginning(self) -> tuple[str, int]:
         """Column and lowest value of what begins here."""
@@ -94,29 +90,30 @@ class History:
 
     def __init__(self, views: Views) -> None:
         self.views = views
-        self._held = HeldFiles()
+        self._held = HeldGroups()
         self._types: dict[str, dict[str, str]] = {}
 
     def as_of(
-        self, table: str, point: Point, filters: Filters | None = None, *, limit: int = LIMIT_MAX
+        self, table: str, moment: Moment, filters: Filters | None = None, *, limit: int = LIMIT_MAX
     ) -> Answer:
-        """The newest row of every key at a point: open orders, positions, balances. From the state
+        """The newest row of every key at a moment: open orders, positions, balances. From the state
         behind the segment before it and the rows since: the past before that is not read."""
         if table not in KEYED:
             raise HistoryFault("UNKNOWN_TABLE", *_unknown("table", table, KEYED))
         self.views.refresh()
-        condition, bound = point.condition()
-        since = self._since_state(table, point)
+        condition, bound = moment.condition()
+        since = self._since_state(table, moment)
         wanted, values = self._where(table, filters or {})
         keys = ", ".join(KEYED[table])
         is_exact = all(
             "*" not in text or isinstance(text, Exact) for text in (filters or {}).values()
         )
         if filters and is_exact and filters.keys() <= set(KEYED[table]):
-            rows = self._held_rows(table, since, dict(zip(filters, values, strict=True)))
-            if rows is not None:
-                newest = self.views.chosen(table, newest_per_key(table, point.cut(rows)))
-                return self._ask(f"SELECT * FROM ({newest}) ORDER BY {keys}", [], limit)
+            sought = dict(zip(filters, values, strict=True))
+            tail = self.views.tail.get(table) if since.has_tail else None
+            rows = self._held.newest(table, since.files, tail, sought, moment.ending())
+            newest = self.views.chosen(table, without_ended(table, rows))
+            return self._ask(f"SELECT * FROM ({newest}) ORDER BY {keys}", [], limit)
         source = self.views.rows(table, since.files, is_with_tail=since.has_tail)
         among = f"({source}) WHERE {condition}{wanted}"
         ended = ", ".join(f"'{state}'" for state in FINISHED_STATES)
@@ -132,16 +129,6 @@ class History:
         query = f"SELECT * FROM ({query}) WHERE {is_open} ORDER BY {keys}"
         return self._ask(query, [bound, *values], limit)
 
-    def _held_rows(self, table: str, since: _Since, wanted: dict[str, Any]) -> pa.Table | None:
-        """Rows with these values of key columns. None: the files are not held, or are of an older
-        version or of more than is asked for."""
-        if any(file[1:] != (VERSION, 0, 0) for file in since.files):
-            return None
-        rows = self._held.matching(schema_of(table), [file.path for file in since.files], wanted)
-        if rows is not None and since.has_tail and table in self.views.tail:
-            rows = pa.concat_tables([rows, rows_with(self.views.tail[table], wanted)])
-        return rows if rows is None else rows.unify_dictionaries()
-
     def _only_key(self, among: str, keys: str, values: list[Any]) -> int | None:
         """Where the newest row stands, of one key alone: its keys are read for it, and of the other
         columns then the one group of rows that holds it. None: another number of keys."""
@@ -151,33 +138,30 @@ class History:
             ).fetchmany(2)
         return int(found[0][0]) if len(found) == 1 else None
 
-    def begins_at(self, first: Point | None = None) -> int:
-        """The first record that is left of what begins at a point; 0 = all of it is there."""
+    def begins_at(self, first: Moment | None = None) -> int:
+        """The first record that is left of what begins at a moment; 0 = all of it is there."""
         gone = [each for each in self.views.catalog.manifests if each.is_expired]
         if not gone:
             return 0
-        column, lowest = (first or Point()).beginning()
+        column, lowest = (first or Moment()).beginning()
         last = gone[-1].last_time_ns if column == "time_ns" else gone[-1].last_sequence
         return gone[-1].last_sequence + 1 if lowest <= last else 0
 
-    def _since_state(self, table: str, point: Point) -> _Since:
-        """What there is from the state before a point on."""
+    def _since_state(self, table: str, moment: Moment) -> _Since:
+        """What there is from the state before a moment on."""
         catalog = self.views.catalog
-
-        def is_before(sequence: int, time_ns: int) -> bool:
-            if point.sequence is not None:
-                return sequence <= point.sequence
-            return point.time_ns is None or time_ns <= point.time_ns
-
-        start = None
-        since: list[Manifest] = []
-        for each in catalog.kept:
-            last_ns = each.last_time_ns
-            # A time may go on in the next segment, so that both are read.
-            if is_before(each.last_sequence, last_ns + (point.sequence is None)):
-                start, since = each, []
-            elif not since or is_before(each.first_sequence, each.first_time_ns):
-                since.append(each)
+        kept, (column, last) = catalog.kept, moment.ending()
+        is_place = column == "sequence"
+        if is_place:
+            before = bisect_right(kept, last, key=lambda each: each.last_sequence)
+        else:  # a time may go on in the next segment, so that both are read
+            before = bisect_left(kept, last, key=lambda each: each.last_time_ns)
+        start = kept[before - 1] if before else None
+        since = kept[before : before + 1]
+        for each in kept[before + 1 :]:
+            if (each.first_sequence if is_place else each.first_time_ns) > last:
+                break
+            since.append(each)
         if start is None and catalog.gone_to:
             rule = f"records up to {catalog.gone_to} were deleted by retention"
             raise HistoryFault("OUT_OF_RANGE", rule)
@@ -187,20 +171,20 @@ class History:
             if start and file.table == table and not file.day and file.rows
         ]
         after = start.last_sequence if start else 0
-        has_tail = point.sequence is None or point.sequence >= self.views.tail_first
+        has_tail = moment.sequence is None or moment.sequence >= self.views.tail_first
         return _Since([*states, *catalog.row_files(table, since, after)], has_tail)
 
     def range(
         self,
         table: str,
-        first: Point,
-        last: Point,
+        first: Moment,
+        last: Moment,
         filters: Filters | None = None,
         *,
         columns: Sequence[str] = (),
         limit: int = 1000,
     ) -> Answer:
-        """Rows from one point to another, both included, in order."""
+        """Rows from one moment to another, both included, in order."""
         chosen = self._columns(table, columns) if columns else "*"
         low_column, low_bound = first.beginning()
         high, high_bound = last.condition()
@@ -213,10 +197,10 @@ class History:
         return replace(found, begins_at=self.begins_at(first))
 
     def newest(
-        self, table: str, point: Point, filters: Filters | None = None, *, limit: int = 1000
+        self, table: str, moment: Moment, filters: Filters | None = None, *, limit: int = 1000
     ) -> Answer:
-        """The last rows at a point, in order; `is_cut` when there are older ones."""
-        condition, bound = point.condition()
+        """The last rows at a moment, in order; `is_cut` when there are older ones."""
+        condition, bound = moment.condition()
         wanted, values = self._where(table, filters or {})
         query = (
             f"SELECT * FROM {self._table(table)} WHERE {condition}{wanted} ORDER BY sequence DESC"
@@ -229,14 +213,14 @@ class History:
         self,
         table: str,
         by: Sequence[str],
-        point: Point,
+        moment: Moment,
         filters: Filters | None = None,
         *,
         limit: int = 1000,
     ) -> Answer:
-        """The last row for each value of these columns, at a point."""
+        """The last row for each value of these columns, at a moment."""
         keys = self._columns(table, by)
-        condition, bound = point.condition()
+        condition, bound = moment.condition()
         wanted, values = self._where(table, filters or {})
         query = (
             f"SELECT * FROM {self._table(table)} WHERE {condition}{wanted} "
@@ -250,7 +234,7 @@ class History:
         table: str,
         column: str,
         every_ns: int,
-        between: tuple[Point, Point],
+        between: tuple[Moment, Moment],
         *,
         by: Sequence[str] = (),
         filters: Filters | None = None,

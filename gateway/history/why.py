@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.api.decimal_text import plain_text
 from gateway.history.faults import HistoryFault
-from gateway.history.queries import Answer, Exact, History, Point
+from gateway.history.queries import Answer, Exact, History, Moment
 
 __all__ = ["why_balance", "why_order", "why_position"]
 
@@ -20,7 +20,7 @@ _SHARED_PORTS = 1 << 31  # ports from here on are those of shared memory
 _CROSS = "cross-"  # how the trade id of a fill begins that no venue knows
 _ASSUMED = "whatif-"  # and of one that nobody told: gateway whatif --assume-fill
 _NAMED_MAX = 10  # orders of one client order id that are listed
-_START = Point(sequence=0)
+_START = Moment(sequence=0)
 _BEGINNINGS = frozenset(("order_new", "order_adopted"))
 _HALTS = frozenset(("TRADING_HALTED", "REDUCE_ONLY_STATE", "LATCHED"))
 Row = Mapping[str, Any]
@@ -58,7 +58,7 @@ def _orders_of(history: History, name: str) -> Any:
         if found.rows:
             return found
     filters = {"client_order_id": Exact(name)}
-    found = history.last("orders", ["order_id"], Point(), filters, limit=_NAMED_MAX)
+    found = history.last("orders", ["order_id"], Moment(), filters, limit=_NAMED_MAX)
     if len(found.rows) > 1:
         listed = ", ".join(f"{row['order_id']} of {row['principal']}" for row in found.rows)
         more = " and more" if found.is_cut else ""
@@ -81,7 +81,7 @@ def _refusals_of(history: History, name: str, orders: Sequence[Row]) -> list[dic
 
 
 def _range(history: History, table: str, filters: Mapping[str, str]) -> Answer:
-    return history.range(table, _START, Point(), filters, limit=CHAIN_MAX)
+    return history.range(table, _START, Moment(), filters, limit=CHAIN_MAX)
 
 
 def _once(steps: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -210,7 +210,7 @@ def _cross_of(history: History, fill: Row) -> dict[str, Any] | None:
     if not (fill["crossed_with"] if is_known else str(fill["trade_id"]).startswith(own_mark)):
         return None
     at = int(fill["sequence"])
-    near = history.range("fills", Point(sequence=at - 1), Point(sequence=at + 1)).rows
+    near = history.range("fills", Moment(sequence=at - 1), Moment(sequence=at + 1)).rows
     other = next((row for row in near if _are_halves(fill, row)), {})
     with_id = fill["crossed_with"] if is_known else other.get("order_id")
     names = {"bid": "cross_bid", "ask": "cross_ask", "age_ns": "cross_age_ns"}
@@ -301,8 +301,8 @@ def _gate_step(history: History, row: Row) -> dict[str, Any]:
 
 def _limits_before(history: History, row: Row) -> list[dict[str, Any]]:
     wanted = _levels_of(row)
-    point = Point(sequence=row["sequence"])
-    rows = history.last("limits", ["level", "name"], point, limit=CHAIN_MAX).rows
+    moment = Moment(sequence=row["sequence"])
+    rows = history.last("limits", ["level", "name"], moment, limit=CHAIN_MAX).rows
     found = {(each["level"], each["name"]): each for each in rows}
     return [
         {
@@ -325,8 +325,8 @@ def _levels_of(row: Row) -> list[tuple[str, str]]:
 
 def _halt_steps(history: History, row: Row) -> list[dict[str, Any]]:
     """The halts in force at a record, on a level that concerns it."""
-    point = Point(sequence=row["sequence"])
-    states = history.last("trading_states", ["level", "name"], point, limit=CHAIN_MAX).rows
+    moment = Moment(sequence=row["sequence"])
+    states = history.last("trading_states", ["level", "name"], moment, limit=CHAIN_MAX).rows
     wanted = _levels_of(row)
     return [
         _step(
@@ -364,17 +364,17 @@ def _refusal_steps(history: History, rows: Sequence[Row]) -> list[dict[str, Any]
 
 
 def why_position(
-    history: History, key: Mapping[str, str], *, point: Point | None = None, limit: int = 100
+    history: History, key: Mapping[str, str], *, moment: Moment | None = None, limit: int = 100
 ) -> dict[str, Any]:
     """{key, chain: the newest `limit` records that made it, with what each moved and the quantity
     behind it, is_cut, begins_at}. `key` names account, instrument, strategy and if needed leg,
     margin_mode."""
-    rows, is_cut, begins_at = _newest(history, "positions", key, point or Point(), limit)
+    rows, is_cut, begins_at = _newest(history, "positions", key, moment or Moment(), limit)
     if not rows:
         raise HistoryFault("UNKNOWN_POSITION", "no record ever made such a position")
     first, last = rows[0]["sequence"], rows[-1]["sequence"]
     where = {name: Exact(key[name]) for name in ("account", "instrument") if name in key}
-    between = Point(sequence=first), Point(sequence=last)
+    between = Moment(sequence=first), Moment(sequence=last)
     found = history.range("fills", *between, where, limit=CHAIN_MAX).rows
     fills = {row["sequence"]: row for row in found}
     chain = []
@@ -398,13 +398,13 @@ def why_position(
 
 
 def why_balance(
-    history: History, key: Mapping[str, str], *, point: Point | None = None, limit: int = 100
+    history: History, key: Mapping[str, str], *, moment: Moment | None = None, limit: int = 100
 ) -> dict[str, Any]:
     """{key, chain, is_cut, begins_at} as why_position(); `key` names account and currency."""
-    rows, is_cut, begins_at = _newest(history, "balances", key, point or Point(), limit)
+    rows, is_cut, begins_at = _newest(history, "balances", key, moment or Moment(), limit)
     if not rows:
         raise HistoryFault("UNKNOWN_BALANCE", "no record ever moved such a balance")
-    between = Point(sequence=rows[0]["sequence"]), Point(sequence=rows[-1]["sequence"])
+    between = Moment(sequence=rows[0]["sequence"]), Moment(sequence=rows[-1]["sequence"])
     where = {"account": Exact(key["account"])} if "account" in key else {}
     found = history.range("fills", *between, where, limit=CHAIN_MAX).rows
     fills = {row["sequence"]: row for row in found}
@@ -426,8 +426,8 @@ def why_balance(
 
 
 def _newest(
-    history: History, table: str, key: Mapping[str, str], point: Point, limit: int
+    history: History, table: str, key: Mapping[str, str], moment: Moment, limit: int
 ) -> tuple[list[dict[str, Any]], bool, int]:
     exact = {name: Exact(value) for name, value in key.items()}
-    found = history.newest(table, point, exact, limit=limit)
+    found = history.newest(table, moment, exact, limit=limit)
     return found.rows, found.is_cut or found.begins_at > 0, found.begins_at

@@ -27,6 +27,7 @@ KINDS = frozenset({*RECORD_KINDS, *OPERATIONS, "kill", "enable", "reduce"} - {""
 _ANOMALIES = (
     "", "illegal event", "unknown order", "overfill", "range", "duplicate fill",
     "unknown instrument", "unknown fill", "no trade id", "linked overfill", "linked uncovered",
+    "time",
 )  # fmt: skip
 _BALANCES = ("opening", "interest", "deposit", "withdrawal", "transfer", "settlement")
 _SESSIONS = ("down", "gap open", "reconciled")
@@ -259,7 +260,9 @@ class _Scribe:
         leg, account = _word(WORDS["leg"], record["leg"]), record["account"]
         where = f"{instrument} {leg} of {self._names.name('account', account)}"
         why = {1: "told by its stream", 2: "its answer"}.get(record["evidence"], "")
-        return "position_collateral", f"{record['amount']} in {where}", why
+        mode = _word(WORDS["venue_margin_mode"], record["venue_margin_mode"])
+        subject = f"{record['amount']} in {where}" + (f", {mode}" if mode else "")
+        return "position_collateral", subject, why
 
     def _money(self, record: Row) -> str:
         return (

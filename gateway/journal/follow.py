@@ -26,7 +26,7 @@ __all__ = [
 
 Row = Mapping[str, Any]
 REOPENS_MAX = 3  # looks at a journal that does not go on yet: a start is writing its tail
-_MADE_OF = {"group": "order"}  # kind of row -> what touches it, where that is another word
+_MADE_OF = {"linked": "order"}  # kind of row -> what touches it, where that is another word
 _DEFINITIONS = frozenset(range(10, 16))  # kinds of record, core_ext/.../record/kinds.hpp
 
 

@@ -109,7 +109,7 @@ COLLATERAL = np.dtype(
     [
         ("version", "<u8"), ("account", "<u4"), ("instrument", "<u4"), ("amount_e18", MONEY),
         ("sequence", "<u8"), ("venue_time_ns", "<i8"), ("leg", "<u4"), ("evidence", "<u4"),
-        ("reserved", "V8"),
+        ("venue_margin_mode", "<u4"), ("reserved", "V4"),
     ]
 )  # fmt: skip
 

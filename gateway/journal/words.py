@@ -50,6 +50,7 @@ WORDS: dict[str, tuple[str | None, ...]] = {
     "time_in_force": ("day", "gtc", None, "ioc", "fok", None, "gtd"),
     "leg": ("net", "long", "short"),
     "margin_mode": ("cash", "cross", "isolated"),
+    "venue_margin_mode": (None, "cross", "isolated", "unknown"),
     "liquidity": (None, "maker", "taker"),
     "level": LEVELS,
     "cancel_reason": ("client", "mass_cancel", "kill", "disconnect", "shutdown", "expiry",

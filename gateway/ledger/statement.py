@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime, timedelta
 from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from gateway.api.decimal_text import plain_text
 from gateway.journal import reader
@@ -41,18 +39,10 @@ class NotTied(Exception):
 
 
 class Day(NamedTuple):
-    """From `start_ns` on, up to and without `end_ns`."""
+    """From `start_ns` on, up to and without `end_ns`: TradingDay.bounds_ns."""
 
     start_ns: int
     end_ns: int
-
-    @classmethod
-    def of(cls, day: date, zone: ZoneInfo) -> Day:
-        """A calendar day where people live: 23 to 25 hours when clocks change. ValueError: a day
-        at the end of the calendar, whose midnights cannot both be told."""
-        if not date(1970, 1, 1) <= day <= date(2200, 1, 1):
-            raise ValueError(f"{day}: days from 1970-01-01 to 2200-01-01")
-        return cls(_midnight(day, zone), _midnight(day + timedelta(days=1), zone))
 
 
 def statement(
@@ -370,7 +360,3 @@ def _sum(amounts: Iterable[Decimal]) -> Decimal:
     for amount in amounts:
         total = _EXACT.add(total, amount)
     return total
-
-
-def _midnight(day: date, zone: ZoneInfo) -> int:
-    return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 1_000_000_000

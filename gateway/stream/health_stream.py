@@ -55,12 +55,12 @@ class HealthRows:
 
 
 def _figure(
-    group: str, name: str, value: object, unit: str = "", *, of: int | None = None, state: str = ""
+    part: str, name: str, value: object, unit: str = "", *, of: int | None = None, state: str = ""
 ) -> dict[str, Any]:
     shown = None if value is None else str(value)
     most = None if of is None else str(of)
     return {
-        "group": group,
+        "part": part,
         "name": name,
         "value": shown,
         "of": most,

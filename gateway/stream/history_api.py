@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.history.faults import ArchiveFault, HistoryFault
-from gateway.history.mark_samples import MARKS_DIRECTORY, Sample
+from gateway.history.mark_samples import sampled_marks
 from gateway.journal import JournalPlace
 from gateway.stream.access import AUTHORITY
 from gateway.stream.authority import NOTHING
@@ -98,21 +98,11 @@ class HistoryApi:
             time_ns=time_ns,
             archive=self._archive,
             between=self._deadline(),
-            marks=self._marks_at,
+            marks=sampled_marks(self._archive),
         )
         body = msgspec.json.encode(found.rows())
         self._newest = (found.sequence, identity, body)
         return body
-
-    def _marks_at(self, time_ns: int) -> list[Sample]:
-        """What was sampled; nothing without samples, or without the packages that read them."""
-        if not (self._archive / MARKS_DIRECTORY).is_dir():
-            return []
-        try:
-            from gateway.history.marks import marks_at
-        except ModuleNotFoundError:
-            return []
-        return marks_at(self._archive, time_ns)
 
     def _deadline(self) -> Callable[[], None]:
         """Ends by name what calls it later than a question may take."""

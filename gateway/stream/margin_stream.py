@@ -14,6 +14,7 @@ from gateway.config.faults import ConfigError
 from gateway.journal import Mark, Row
 from gateway.stream.channels import key_of
 from gateway.valuation.brackets import Brackets, load_brackets
+from gateway.valuation.margin_inputs import mode_of
 from gateway.valuation.option_terms import OptionBook, OptionSettings
 
 __all__ = [
@@ -29,7 +30,7 @@ NO_SCHEDULES = "no margin schedules: observer.margin_file names none"
 LIQUIDATION = ("liquidation_price", "liquidation_distance_percent")
 PositionKey = tuple[str, ...]  # account, instrument, leg, margin mode
 Liquidations = Mapping[PositionKey, Mapping[str, Any]]
-_KEY = ("account", "instrument", "leg", "margin_mode")
+_KEY = ("account", "instrument", "leg")
 
 
 class MarginInput(NamedTuple):
@@ -52,7 +53,8 @@ class MarginStep(NamedTuple):
 
 
 def venue_position_key(row: Row) -> PositionKey:
-    return tuple(str(row[name]) for name in _KEY)
+    """Of a row of margin, or of a position in the mode that margin counts it in."""
+    return *(str(row[name]) for name in _KEY), mode_of(row)
 
 
 class MarginDesk:

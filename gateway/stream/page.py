@@ -12,7 +12,15 @@ from pathlib import Path
 
 from aiohttp import web
 
-__all__ = ["LIVE_API", "add_security_headers", "live_address", "page_routes"]
+from gateway.stream.channels import CHANNELS
+
+__all__ = [
+    "LIVE_API",
+    "add_security_headers",
+    "channels_script",
+    "live_address",
+    "page_routes",
+]
 
 CONTENT_TYPES = {
     ".html": "text/html",
@@ -65,7 +73,14 @@ def page_routes() -> list[web.RouteDef]:
             continue
         path = "/" if file.name == "index.html" else f"/{file.name}"
         routes.append(web.get(path, _file(file.read_bytes(), content_type)))
+    routes.append(web.get("/channels.js", _file(channels_script(), CONTENT_TYPES[".js"])))
     return routes
+
+
+def channels_script() -> bytes:
+    """A module of the page: the fields of the key of each channel that it follows."""
+    keys = {name: spec.key for name, spec in CHANNELS.items() if spec.is_on_page}
+    return f"export const KEY_FIELDS = {json.dumps(keys)};\n".encode(CHARSET)
 
 
 def _file(content: bytes, content_type: str) -> Handler:

@@ -13,13 +13,13 @@ from aiohttp import web
 from gateway.journal import FollowFault, Row
 from gateway.stream.access import AUTHORITY, Access, is_own_origin
 from gateway.stream.authority import Authority
-from gateway.stream.channels import CHANNELS
+from gateway.stream.channels import CHANNELS, ChannelName
 from gateway.stream.codes import STREAM_CODES
 from gateway.stream.history_api import HistoryApi
 from gateway.stream.metrics_page import CONTENT_TYPE, MetricsPage
 from gateway.stream.order_stream import is_terminal
 from gateway.stream.stream_session import StreamHub
-from gateway.stream.subscriptions import ChannelName, Filter, StreamFault
+from gateway.stream.subscriptions import Filter, StreamFault
 from gateway.stream.view import View
 
 __all__ = ["ReadApi", "one_form_of_error"]
@@ -27,19 +27,8 @@ __all__ = ["ReadApi", "one_form_of_error"]
 LIMIT_DEFAULT = 1000
 LIMIT_MAX = 100_000
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-# Channels that GET /v1/NAME answers as a whole; orders have options of their own.
-PLAIN: tuple[ChannelName, ...] = (
-    "positions",
-    "balances",
-    "fills",
-    "profit",
-    "exposure",
-    "margin",
-    "greeks",
-    "ageing",
-    "groups",
-    "states",
-)
+# Orders have options of their own.
+PLAIN = [name for name, spec in CHANNELS.items() if spec.is_answered]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from gateway.stream.authority import EVERYTHING, Authority
 from gateway.stream.channel import Channel
-from gateway.stream.channels import CHANNELS
+from gateway.stream.channels import CHANNELS, ChannelName
 from gateway.stream.codes import STREAM_CODES
 from gateway.stream.shared_messages import Encoding, SharedMessages
-from gateway.stream.subscriptions import ChannelName, Filter, Request, StreamFault, Subscription
+from gateway.stream.subscriptions import Filter, Request, StreamFault, Subscription
 
 __all__ = ["StreamCounters", "StreamHub", "StreamLimits"]
 
@@ -203,6 +203,8 @@ class StreamSession:
             return {"type": "pong"}
         if request.channel is None:
             raise StreamFault("BAD_REQUEST", "channel", "", f"{request.op} needs a channel")
+        if request.channel not in CHANNELS:
+            raise StreamFault("BAD_REQUEST", "channel", request.channel, _RULES["channel"])
         if request.op == "unsubscribe":
             self._subscriptions.pop(request.channel, None)
             return {"type": "unsubscribed", "channel": request.channel}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import msgspec
 
@@ -15,7 +15,7 @@ from gateway.stream.channel import Change, Channel
 from gateway.stream.channels import CHANNELS, ChannelName
 from gateway.stream.shared_messages import ENCODERS, Encoding, Entry, SharedMessages
 
-__all__ = ["ChannelName", "Filter", "Request", "StreamFault", "Subscription"]
+__all__ = ["Filter", "Request", "StreamFault", "Subscription"]
 
 ROWS_PER_MESSAGE = 1000
 PATTERN_CHARACTERS_MAX = 64
@@ -53,9 +53,9 @@ class Filter:
     empty filter takes all that may be seen."""
 
     def __init__(
-        self, channel: str, patterns: Mapping[str, str], authority: Authority = EVERYTHING
+        self, channel: ChannelName, patterns: Mapping[str, str], authority: Authority = EVERYTHING
     ) -> None:
-        self._channel = cast(ChannelName, channel)
+        self._channel = channel
         self._authority = authority
         allowed = CHANNELS[self._channel].filters
         for name, pattern in patterns.items():

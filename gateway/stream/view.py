@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from gateway.journal import Row, Step
 from gateway.stream.books import READING
 from gateway.stream.channel import Channel
-from gateway.stream.channels import ChannelName
+from gateway.stream.channels import CHANNELS, ChannelName, ChannelSpec, channels_of
 from gateway.stream.fill_stream import FillTail
 from gateway.stream.margin_stream import MarginStep, PositionKey, venue_position_key
 from gateway.stream.order_stream import OrderTail
@@ -19,20 +19,9 @@ from gateway.stream.order_stream import OrderTail
 __all__ = ["View", "ViewState"]
 
 ViewState = Literal["waiting", "catching_up", "following", "stopping"]
-KINDS: Mapping[ChannelName, str] = {
-    "orders": "order",
-    "positions": "position",
-    "balances": "balance",
-    "fills": "fill",
-    "states": "state",
-    "groups": "group",
-}
 FAR = {"liquidation_price": None, "liquidation_distance_percent": None}
 LIQUIDATIONS_PER_STEP = 256  # positions whose rows are made anew in one piece
-# What comes from elsewhere than the journal.
-MARKET: tuple[ChannelName, ...] = ("books", "trades", "marks", "flow", "health")
-NO_GREEKS = "greeks were not computed yet"
-BOOKS: tuple[ChannelName, ...] = ("profit", "exposure", "ageing")  # what is made from the books
+BOOKS = channels_of("books")
 
 
 class View:
@@ -46,10 +35,11 @@ class View:
         finished_orders_max: int = 1000,
     ) -> None:
         self.channels: dict[ChannelName, Channel] = {
-            name: Channel(name, history_max) for name in get_args(ChannelName)
+            name: Channel(name, history_max) for name in CHANNELS
         }
-        for name in BOOKS:
-            self.channels[name].wait("the books were not opened yet")
+        for name, spec in CHANNELS.items():
+            if spec.waits:
+                self.channels[name].wait(spec.waits)
         self.state: ViewState = "waiting"
         self.reason = "the journal was not opened yet"
         self.sequence = 0  # of the rows
@@ -67,8 +57,6 @@ class View:
         # None: margin was not computed yet, and no row says how near it is.
         self._liquidations: Mapping[PositionKey, Mapping[str, Any]] | None = None
         self._places: defaultdict[PositionKey, list[str]] = defaultdict(list)
-        self.channels["margin"].wait("margin was not computed yet")
-        self.channels["greeks"].wait(NO_GREEKS)
 
     def apply(self, step: Step) -> None:
         """Take over one step of the follower."""
@@ -159,11 +147,17 @@ class View:
         return bool(changed)
 
     def _place(self, rows: Mapping[str, Row | None]) -> None:
-        """Remembers where a venue's position is shown: once in each strategy that shares it."""
+        """Remembers where a venue's position is shown: once in each strategy that shares it, anew
+        in another margin mode."""
         shown = self.channels["positions"].rows
         for key, row in rows.items():
-            if row is not None and key not in shown:
-                self._places[venue_position_key(row)].append(key)
+            if row is None:
+                continue
+            place, before = venue_position_key(row), shown.get(key)
+            if before is not None and venue_position_key(before) == place:
+                continue
+            if key not in self._places[place]:
+                self._places[place].append(key)
 
     def take_greeks(self, rows: Mapping[str, Row], waiting: str) -> bool:
         """Greeks of positions and sums, or why there are none. False: nothing moved."""
@@ -187,7 +181,7 @@ class View:
     def take_legs(self, rows: Mapping[str, Row]) -> bool:
         """Groups of legs, all there are; they stand beside those of linked orders. False: nothing
         moved."""
-        channel = self.channels["groups"]
+        channel = self.channels["linked"]
         shown = {key for key, row in channel.rows.items() if row["kind"] == "legs"}
         changed: dict[str, Row | None] = dict.fromkeys(shown - rows.keys())
         changed |= {key: row for key, row in rows.items() if channel.rows.get(key) != row}
@@ -223,42 +217,38 @@ class View:
         self._places.clear()
         self.channels["positions"].reset({}, step.sequence)
         self._place(step.rows.get("position", {}))
-        for name, kind in KINDS.items():
-            found = step.rows.get(kind, {})
-            rows = {key: row for key, row in found.items() if row is not None}
-            self.channels[name].reset(rows, step.sequence)
+        for name, spec in CHANNELS.items():
+            self._reset_channel(self.channels[name], spec, step)
         self._fills.reset(self.channels["fills"].rows, step.sequence)
-        self.channels["latency"].reset({}, step.sequence)
         self._liquidations = None
-        self.channels["margin"].wait("margin was not computed yet")
-        self.channels["greeks"].reset({}, step.sequence)
-        self.channels["greeks"].wait(NO_GREEKS)
-        for name in BOOKS:
-            self.channels[name].reset({}, step.sequence)
-            self.channels[name].wait(READING)
-        for name in MARKET:  # its rows stay; the sequences they were numbered by do not
-            self.channels[name].reset(self.channels[name].rows, step.sequence)
         orders = self.channels["orders"].rows
         self._tail.reset(orders)
         self.orders_by_state = Counter(row["state"] for row in orders.values())
         self.reopened += 1
         self.state, self.reason = "following", ""
 
+    def _reset_channel(self, channel: Channel, spec: ChannelSpec, step: Step) -> None:
+        """What is no journal's keeps its rows; the sequences they were numbered by do not stay."""
+        found: Mapping[str, Row | None] = step.rows.get(spec.kind, {})
+        rows = {key: row for key, row in found.items() if row is not None}
+        is_kept = spec.source == "elsewhere"
+        channel.reset(channel.rows if is_kept else rows, step.sequence)
+        if spec.waits:
+            channel.wait(READING if spec.source == "books" else spec.waits)
+
     def _publish(self, step: Step) -> None:
         orders = self._tail.bound(step.rows.get("order", {}))
         shown = self.channels["orders"].rows
         for key, row in orders.items():
             self._count(shown.get(key), row)
-        self.channels["orders"].publish(orders, step.sequence)
         positions = self._with_liquidation(step.rows.get("position", {}))
         self._place(positions)
-        self.channels["positions"].publish(positions, step.sequence)
-        self.channels["balances"].publish(step.rows.get("balance", {}), step.sequence)
+        fills = self._fills.followed(self.channels["fills"].rows, step.rows.get("fill", {}))
+        made = {"orders": orders, "positions": positions, "fills": fills}
+        for name in channels_of("journal"):
+            rows = made.get(name, step.rows.get(CHANNELS[name].kind, {}))
+            self.channels[name].publish(rows, step.sequence)
         self.definitions += step.has_definitions
-        self.channels["states"].publish(step.rows.get("state", {}), step.sequence)
-        self.channels["groups"].publish(step.rows.get("group", {}), step.sequence)
-        fills = self.channels["fills"]
-        fills.publish(self._fills.followed(fills.rows, step.rows.get("fill", {})), step.sequence)
 
     def _count(self, before: Row | None, now: Row | None) -> None:
         if before is not None:

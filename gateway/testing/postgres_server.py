@@ -17,7 +17,7 @@ from typing import Any
 __all__ = ["PostgresServer", "find_programs"]
 
 DEBIAN_PLACES = "/usr/lib/postgresql/*/bin"
-START_SECONDS_MAX = 60.0
+START_SECONDS_MAX = 300.0
 
 
 def find_programs() -> Path | None:

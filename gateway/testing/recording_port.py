@@ -13,7 +13,7 @@ from gateway.api import AdapterPort
 __all__ = ["Fact", "RecordingPort"]
 
 # Every wait ends as soon as the fact is there; this only bounds a failure on a loaded machine.
-SECONDS_MAX = 30.0
+SECONDS_MAX = 300.0
 
 
 class Fact(NamedTuple):

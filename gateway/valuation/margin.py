@@ -2,7 +2,7 @@
 there, and the price at which each position would be liquidated. Exact decimal text in and out.
 
 Pure: no clock, no state, nothing reaches the engine from here. What has no mark, schedule or
-collateral is named in `stale` and left out, never guessed. Rules: docs/concepts/margin.md.
+collateral is named in `excluded` and left out, never guessed. Rules: docs/concepts/margin.md.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from gateway.valuation.margin_inputs import (
     TYPES,
     array,
     mantissa_and_scale,
+    mode_of,
     order_price,
     row_of,
     scales,
@@ -59,6 +60,8 @@ WARNING_RATIO = Decimal("0.7")
 CALL_RATIO = Decimal("0.85")
 _SIZE_MAX = 2**63 - 1
 _MODES = {"cross": 1, "isolated": 2}
+_UNKNOWN_MODE = "the margin mode is not known"
+_ISOLATED_OPTION = "isolated, and no document says what of its premium lies in its margin"
 _STATUSES = ("", "no mark", "bad numbers", "above the last bracket", "out of range")
 _LEFT_OUT = "other positions are left out"
 
@@ -72,16 +75,18 @@ class MarkPrice(NamedTuple):
 
 class MarginRows(NamedTuple):
     """`accounts`: {account, venue, currency, equity, initial, initial_orders, maintenance, ratio,
-    partial_ratio, headroom, is_balance_known, state, stale[], estimates[]} for each account and
+    partial_ratio, headroom, is_balance_known, state, excluded[], estimates[]} for each account and
     currency with positions or orders on margin; `initial_orders` is the orders' part of `initial`.
     `state` is `unknown` where it would be ok but something is left out; equity, ratio and headroom
     are None where an isolated position's collateral, which lies in the balance, is not known:
     `partial_ratio` is then what the ratio would be with it in the equity. `is_balance_known` False:
     equity is what positions alone made, and says nothing. `estimates`
     names what was counted by a rule that its venue does not document in full.
-    `positions`: {account, venue, instrument, leg, margin_mode, currency, quantity, collateral,
-    notional, unrealised, initial, maintenance, ratio, state, liquidation_price,
-    liquidation_distance_percent, reason}: what the venue sees, strategies summed.
+    `positions`: {account, venue, instrument, leg, margin_mode, margin_mode_source, currency,
+    quantity, collateral, notional, unrealised, initial, maintenance, ratio, state,
+    liquidation_price, liquidation_distance_percent, reason}: what the venue sees, strategies
+    summed. `margin_mode` cross | isolated | unknown is the venue's word (source `venue`) or, where
+    it has said none, that of the account (source `account`).
     Amounts are decimal text; None where there is none, with `reason` why."""
 
     accounts: list[dict[str, Any]]
@@ -170,11 +175,12 @@ class _Work:
         self._spot_initial: dict[tuple[str, str], int] = defaultdict(int)
         self._isolated: dict[tuple[str, str], int] = defaultdict(int)
         self._balances: dict[tuple[str, str], int] = {}
-        self._stale: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self._excluded: dict[tuple[str, str], set[str]] = defaultdict(set)
         self._locked: dict[tuple[str, str], int] = defaultdict(int)  # cost of what nets to nothing
         self._partial: dict[tuple[str, str], str] = {}  # why its equity is not all there
         self._unknown: set[tuple[str, str]] = set()  # collateral in the balance, of unknown size
         self._collateral: dict[tuple[str, str, str], str] = {}  # account, instrument, leg
+        self._told: set[_Held] = set()  # whose mode is the venue's own word
         self._sides: dict[tuple[str, str, str, bool], int] = defaultdict(int)  # sizes, by is_buy
         self._sizes: Mapping[tuple[str, str], int] = {}
         self._options: OptionMargins | None = None
@@ -192,11 +198,13 @@ class _Work:
     ) -> None:
         sums: dict[_Held, list[int]] = {}
         for row in rows:
-            mode = row["margin_mode"]
+            mode = mode_of(row)
             instrument = self._instruments.get(row["instrument"])
-            if mode not in _MODES or instrument is None:
+            if mode == "cash" or instrument is None:
                 continue
             key = _Held(row["account"], row["venue"], row["instrument"], row["leg"], mode)
+            if row.get("venue_margin_mode"):
+                self._told.add(key)
             total = sums.setdefault(key, [0, 0])
             total[0] += mantissa(row["quantity"], instrument["quantity_scale"])
             total[1] += mantissa(row["cost"], 18)
@@ -232,15 +240,10 @@ class _Work:
             return
         if key.margin_mode == "cross":
             self._sides[key.account, key.instrument, key.leg, quantity > 0] += abs(quantity)
+        elif (given := self._take_collateral(place, key, rules["settle"])) is None:
+            return
         else:
-            given = self._collateral_of(key)
-            if given is None:
-                self._unknown.add((key.account, rules["settle"]))
-                self._partial[key.account, rules["settle"]] = _LEFT_OUT
-                self._exclude(place, key, rules["settle"], "no collateral is known")
-                return
-            isolated = mantissa(given, 18)
-            self._isolated[key.account, rules["settle"]] += isolated
+            isolated = given
         schedule = self._brackets.schedule_of(key.instrument)
         reason, mark, mark_scale = self._mark_of(key.instrument)
         if schedule is None:
@@ -258,6 +261,21 @@ class _Work:
         self._counted.append(place)
         self._rows.append((*row, leverage, *scales(rules, mark_scale), _MODES[key.margin_mode]))
 
+    def _take_collateral(self, place: int, key: _Held, currency: str) -> int | None:
+        """What lies in a position that is not cross, taken out of the equity; None where it, or the
+        mode, is not known: some of the balance may lie there."""
+        given = self._collateral_of(key)
+        if given is None:
+            self._unknown.add((key.account, currency))
+            self._partial[key.account, currency] = _LEFT_OUT
+            is_isolated = key.margin_mode == "isolated"
+            reason = "no collateral is known" if is_isolated else _UNKNOWN_MODE
+            self._exclude(place, key, currency, reason)
+            return None
+        isolated = mantissa(given, 18)
+        self._isolated[key.account, currency] += isolated
+        return isolated
+
     def _collateral_of(self, key: _Held) -> str | None:
         if key.margin_mode != "isolated":
             return None
@@ -269,15 +287,24 @@ class _Work:
     def _take_option(self, place: int, key: _Held, quantity: int, cost: int) -> None:
         assert self._options is not None, "asked by _take"
         rules = self._instruments[key.instrument]
-        found: OptionAmounts | str = "no rule for isolated options"
-        if key.margin_mode == "cross":
-            size = Fraction(quantity, 10 ** rules["quantity_scale"])
-            pool = key.account, rules["settle"]
-            found = self._options.take(key.instrument, pool, size, cost, self._now_ns)
+        pool = key.account, rules["settle"]
+        size = Fraction(quantity, 10 ** rules["quantity_scale"])
+        is_cross = key.margin_mode == "cross"
+        value = self._options.take if is_cross else self._options.amounts_of
+        found = value(key.instrument, pool, size, cost, self._now_ns)
+        if not is_cross:
+            self._name_isolated_option(key, pool)
         if isinstance(found, str):
             self._exclude(place, key, rules["settle"], found)
         else:
             self._option_rows[place] = found
+
+    def _name_isolated_option(self, key: _Held, pool: tuple[str, str]) -> None:
+        """Its venue's rule says what it asks for; what lies in it is in the equity somewhere."""
+        self._unknown.add(pool)
+        self._partial[pool] = _LEFT_OUT
+        reason = _ISOLATED_OPTION if key.margin_mode == "isolated" else _UNKNOWN_MODE
+        self._excluded[pool].add(f"{key.instrument}: {reason}")
 
     def take_orders(self, rows: Iterable[Row]) -> None:
         """Open orders that may open a position; a market order counts at the mark. Those of spot
@@ -296,7 +323,7 @@ class _Work:
             self._pool_of(*pool, row.get("venue") or rules.get("venue", ""))
             reason = self._take_order(row, rules, pool, quantity)
             if reason:
-                self._stale[pool].add(f"order {row['order_id']}: {reason}")
+                self._excluded[pool].add(f"order {row['order_id']}: {reason}")
 
     def _take_order(self, row: Row, rules: Row, pool: tuple[str, str], quantity: int) -> str:
         """Why it cannot be valued; empty = it is among the orders."""
@@ -351,7 +378,7 @@ class _Work:
                 value, reason = 0, "a price that is none"
             self._spot_initial[pool] += value
             if reason:
-                self._stale[pool].add(f"order {row['order_id']}: {reason}")
+                self._excluded[pool].add(f"order {row['order_id']}: {reason}")
 
     def take_balances(self, rows: Iterable[Row], margin_accounts: Collection[str]) -> None:
         for row in rows:
@@ -362,7 +389,7 @@ class _Work:
                 self._balances[key] = mantissa(row["total"], 18)
         for pool in self._pools:
             if pool not in self._balances:
-                self._stale[pool].add(f"{pool[1]}: no balance is known")
+                self._excluded[pool].add(f"{pool[1]}: no balance is known")
                 self._partial.setdefault(pool, "no balance is known")
 
     def result(self) -> MarginRows:
@@ -413,9 +440,9 @@ class _Work:
         for pool, place in self._pools.items():
             orders = int(pools["excluded"][place]) - refused[pool]
             if orders:
-                self._stale[pool].add(f"orders that could not be valued: {orders}")
+                self._excluded[pool].add(f"orders that could not be valued: {orders}")
             if pools["status"][place]:
-                self._stale[pool].add("the sums are out of range")
+                self._excluded[pool].add("the sums are out of range")
                 self._partial[pool] = "out of range"
 
     def _account_rows(
@@ -437,12 +464,12 @@ class _Work:
             row |= {"ratio": ratio, "partial_ratio": None}
             state = state_of(ratio, columns["maintenance"][place])
             row["is_balance_known"] = key in self._balances
-            if not row["is_balance_known"] or (state == "ok" and self._stale[key]):
+            if not row["is_balance_known"] or (state == "ok" and self._excluded[key]):
                 state = "unknown"
             if key in self._unknown:
                 row |= {"equity": None, "headroom": None, "ratio": None, "partial_ratio": ratio}
             named = {} if self._options is None else self._options.estimates
-            row |= {"state": state, "stale": sorted(self._stale[key])}
+            row |= {"state": state, "excluded": sorted(self._excluded[key])}
             rows.append(row | {"estimates": sorted(named.get(key, ()))})
         return rows
 
@@ -471,6 +498,7 @@ class _Work:
         for place, (key, quantity, _) in enumerate(self._held):
             rules = self._instruments[key.instrument]
             row = dict(key._asdict(), currency=rules["settle"])
+            row["margin_mode_source"] = "venue" if key in self._told else "account"
             row["quantity"] = text(quantity, rules["quantity_scale"])
             row["collateral"] = self._collateral_of(key)
             if place in self._option_rows:
@@ -502,7 +530,7 @@ class _Work:
         self._reasons[place] = reason
         if key.margin_mode == "cross":
             self._partial[key.account, currency] = _LEFT_OUT
-        self._stale[key.account, currency].add(f"{key.instrument}: {reason}")
+        self._excluded[key.account, currency].add(f"{key.instrument}: {reason}")
 
     def _fraction_of(self, instrument: str) -> tuple[str, Fraction]:
         reason, mark, scale = self._mark_of(instrument)

@@ -18,6 +18,7 @@ __all__ = [
     "TYPES",
     "array",
     "mantissa_and_scale",
+    "mode_of",
     "order_price",
     "row_of",
     "scales",
@@ -28,6 +29,12 @@ __all__ = [
 Row = Mapping[str, Any]
 TYPES = native.margin_dtypes()
 _VALUE_MAX = 2**110  # of one order, at 10^-18: thousands of them fit the sums of an account
+
+
+def mode_of(position: Row) -> str:
+    """The margin mode a position is held in: its venue's own word (`venue_margin_mode`), or that of
+    its account where the venue has said none. `unknown` is a word too: no mode is guessed then."""
+    return str(position.get("venue_margin_mode") or position["margin_mode"])
 
 
 def row_of(

@@ -94,7 +94,19 @@ class OptionMargins:
     def take(
         self, instrument: str, pool: Pool, quantity: Fraction, cost: int, now_ns: int
     ) -> OptionAmounts | str:
-        """One position, or why it cannot be valued."""
+        """One cross position, which its pool counts, or why it cannot be valued."""
+        amounts = self.amounts_of(instrument, pool, quantity, cost, now_ns)
+        if not isinstance(amounts, str):
+            sums = self.sums.setdefault(pool, _Sums())
+            sums.worth += amounts.unrealised + cost  # all of it: the balance has the premium
+            sums.initial += amounts.initial
+            sums.maintenance += amounts.maintenance
+        return amounts
+
+    def amounts_of(
+        self, instrument: str, pool: Pool, quantity: Fraction, cost: int, now_ns: int
+    ) -> OptionAmounts | str:
+        """One position in any margin mode, or why it cannot be valued."""
         terms = self.book.terms[instrument]
         if terms.expiry_ns <= now_ns:
             return "expired"
@@ -112,17 +124,12 @@ class OptionMargins:
             needed = sold_requirement(rule, terms, underlying, mark)
             if rule.is_estimate:
                 self.estimates.setdefault(pool, set()).add(f"{instrument}: {rule.source}")
-        sums = self.sums.setdefault(pool, _Sums())
-        amounts = OptionAmounts(
+        return OptionAmounts(
             notional=_up(abs(worth)),
             unrealised=_down(worth) - cost,
             initial=_up(needed.initial * -size) if size < 0 else 0,
             maintenance=_up(needed.maintenance * -size) if size < 0 else 0,
         )
-        sums.worth += _down(worth)  # all of it: the balance has the premium
-        sums.initial += amounts.initial
-        sums.maintenance += amounts.maintenance
-        return amounts
 
     def take_order(
         self, instrument: str, pool: Pool, quantity: Fraction, price: Fraction | None, *,

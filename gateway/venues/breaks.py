@@ -32,6 +32,7 @@ DEFAULT_POLICIES: Mapping[BreakKind, BreakPolicy] = {
     "order_missing_here": "adopt",
     "order_missing_there": "adopt",
     "order_differs": "adopt",
+    "order_in_doubt": "adopt",
     "fill_missing": "quarantine",
     "fill_not_booked": "quarantine",
     "funding_not_booked": "adopt",

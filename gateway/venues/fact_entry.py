@@ -4,51 +4,33 @@ fact in words, without the words. Whatever the native door does not take goes th
 
 from __future__ import annotations
 
-from collections.abc import Sized
-from typing import TYPE_CHECKING
-
 from gateway.api import AdapterPort
-from gateway.core.drive import Drive
-from gateway.core.engine import Engine
 from gateway.core.fact_door import FactDoor, open_fact_door
 from gateway.transport.venue_events import VenueFact, words_of
 from gateway.venues.client_order_ids import ClientOrderIds
-from gateway.venues.health import VenueHealth
+from gateway.venues.fact_lane import FactLane
 from gateway.venues.in_flight import InFlight
 from gateway.venues.inbound import ANSWERS
-
-if TYPE_CHECKING:
-    from gateway.core.native import VenuePort
 
 __all__ = ["FactEntry"]
 
 
 class FactEntry:
-    """`port` takes the words; nothing overtakes `backlog`. Event-loop thread only."""
+    """`port` takes the words; nothing overtakes what waits in `lane`. Event-loop thread only."""
 
     def __init__(
-        self,
-        venue: str,
-        engine: Engine,
-        native: VenuePort,
-        ids: ClientOrderIds,
-        *,
-        port: AdapterPort,
-        backlog: Sized,
-        in_flight: InFlight,
-        health: VenueHealth,
-        drive: Drive,
+        self, lane: FactLane, ids: ClientOrderIds, *, port: AdapterPort, in_flight: InFlight
     ) -> None:
-        self._venue = venue
-        self._engine = engine
+        self._venue = lane.venue
+        self._engine = lane.engine
+        self._native = lane.native
+        self._health = lane.health
+        self._backlog = lane.waiting
+        self._wake = lane.wake
+        self._ids = ids
         self._port = port
-        self._backlog = backlog
         self._in_flight = in_flight
         self._waiting = in_flight.waiting
-        self._health = health
-        self._drive = drive
-        self._native = native
-        self._ids = ids
         self._open: set[str] = set()
         self._door: FactDoor | None = None  # made for the first fact
 
@@ -78,7 +60,7 @@ class FactEntry:
         else:
             self._in_words(fact)
             return
-        self._drive.soon()
+        self._wake()
 
     def _in_words(self, fact: VenueFact) -> None:
         self._health.counters["facts_in_words"] += 1

@@ -18,7 +18,7 @@ from gateway.core.engine import Engine, is_unknown
 from gateway.core.refusals import describe_number
 from gateway.core.vocabulary import CancelReason, VenueSessionState
 from gateway.market import MarketHost
-from gateway.venues.breaks import BreakLedger
+from gateway.venues.breaks import Break, BreakLedger
 from gateway.venues.client_order_ids import epoch_of
 from gateway.venues.dead_man import DeadMan
 from gateway.venues.health import VenueHealth
@@ -156,8 +156,16 @@ class VenueLink:
         return [each.row() for each in ledger.open() + ([] if open_only else ledger.resolved())]
 
     def resolve_break(self, number: str, actor: str, reason: str) -> Row | None:
-        """A named person answers for a break; None = no open break has this id."""
-        found = self.reconciler.ledger.resolve(number, actor, reason, self._engine.now_ns())
+        """A named person answers for a break; None = no open break has this id. An order in doubt
+        is held as any other from then on, until the next loss."""
+        ledger, now_ns = self.reconciler.ledger, self._engine.now_ns()
+        broken = next((each for each in ledger.open() if each.id == number), None)
+        if broken is not None and broken.finding.kind == "order_in_doubt":
+            self.reconciler.doubts.never_left(int(broken.finding.subject))
+            found: Break | None = ledger.booked(number, actor, reason, now_ns)
+            self._drive.soon()
+        else:
+            found = ledger.resolve(number, actor, reason, now_ns)
         self.reconciler.tell_breaks()
         return None if found is None else found.row()
 
@@ -381,6 +389,8 @@ class VenueLink:
                 log.warning("%s: asking again failed: %r", self.health.name, error)
 
     async def _has_unknown(self) -> bool:
+        if self.reconciler.doubts.is_any:
+            return True
         if not self.health.counters["unknown_outcomes"] and not self.health.unsettled:
             return False
         venue = self.health.name

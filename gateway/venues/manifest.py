@@ -122,7 +122,10 @@ def _time_faults(manifest: Capabilities) -> Iterator[str]:
         yield f"acceptance_window_ms: {window}, below 0"
     if proof is not None and proof < 0:
         yield f"not_found_proof_after_ms: {proof}, below 0"
-    elif proof is not None and proof < window:
+    kept = manifest.ended_orders_kept_ms
+    if kept is not None and kept <= (proof or 0):
+        yield f"ended_orders_kept_ms: {kept}, not above not_found_proof_after_ms {proof or 0}"
+    if proof is not None and 0 <= proof < window:
         yield (
             f"not_found_proof_after_ms: {proof}, below acceptance_window_ms {window}: "
             "the venue might still take the order"

@@ -6,22 +6,45 @@ never touched, and what a person enabled again stays enabled.
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from gateway.api import RefusedError
 from gateway.core.engine import Engine
 from gateway.venues.breaks import IN_DOUBT, REALISED_BY_BOOK, Break
 
-__all__ = ["ACTOR", "Quarantine"]
+__all__ = ["ACTOR", "Quarantine", "is_given_back_to"]
 
 log = logging.getLogger(__name__)
 
 ACTOR = "reconciliation"
 Place = tuple[str, str]  # level and name
+Row = Mapping[str, Any]
 _REASON_MAX = 48  # as the journal stores it
-# What a halt found, kept in the journal with it.
-_REDUCING, _LATCHED = "was reducing: ", "was latched: "
+# What a halt found, kept in the journal with it; in brackets who had reduced.
+_REDUCING, _LATCHED = "was reducing", "was latched"
+_MARK = re.compile(r"(?:was reducing|its breaks are resolved) \(([0-9a-f]{8})\)")
+
+
+def is_given_back_to(reason: str, actor: str) -> bool:
+    """Whether a state that a quarantine gave back for this reason had been set by this actor."""
+    mark = _MARK.match(reason)
+    return mark is not None and mark[1] == _digest(actor)
+
+
+def _owner(standing: Row) -> str:
+    """Whose a reduction is, also one that an earlier quarantine gave back."""
+    mark = _MARK.match(str(standing["reason"]))
+    is_back = standing["actor"] == ACTOR and mark is not None
+    return mark[1] if is_back and mark else _digest(str(standing["actor"]))
+
+
+def _digest(actor: str) -> str:
+    """A reason of the journal has no room for a name."""
+    return hashlib.sha256(actor.encode()).hexdigest()[:8]
 
 
 class Quarantine:
@@ -49,10 +72,13 @@ class Quarantine:
         place = self.place_of(broken)
         if place is None:
             return
-        before, is_latch = self._state(place)
-        if before == "halted":
+        before = self._state(place)
+        if before["state"] == "halted":
             return
-        kept = "" if before == "active" else _LATCHED if is_latch else _REDUCING
+        kept = ""
+        if before["state"] != "active":
+            kept = _LATCHED if before["is_latch"] else f"{_REDUCING} ({_owner(before)})"
+            kept += ": "
         if self._set(place, "halted", f"{kept}break {broken.id} {broken.finding.kind}"):
             self._unset.discard(broken.id)
         else:
@@ -75,7 +101,9 @@ class Quarantine:
             is_latch = str(row["reason"]).startswith(_LATCHED)
             is_reduced = is_latch or str(row["reason"]).startswith(_REDUCING)
             state = "reducing" if is_reduced else "active"
-            self._set(place, state, "its breaks are resolved", is_latch=is_latch)
+            mark = _MARK.match(str(row["reason"]))
+            reason = f"its breaks are resolved ({mark[1]})" if mark else "its breaks are resolved"
+            self._set(place, state, reason, is_latch=is_latch)
 
     def _owns(self, place: Place) -> bool:
         level, name = place
@@ -84,11 +112,11 @@ class Quarantine:
             return bool(number) and self._engine.names.instrument(number).venue == self._venue
         return name == self._venue if level == "venue" else name in self._accounts
 
-    def _state(self, place: Place) -> tuple[str, bool]:
+    def _state(self, place: Place) -> Row:
         for row in self._engine.native.trading_states():
             if (row["level"], row["name"]) == place:
-                return str(row["state"]), bool(row["is_latch"])
-        return "active", False
+                return row
+        return {"state": "active", "is_latch": False, "actor": "", "reason": ""}
 
     def _set(self, place: Place, state: str, reason: str, *, is_latch: bool = False) -> bool:
         """False when the engine did not take it, for instance with a journal that is behind."""

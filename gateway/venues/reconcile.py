@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +19,7 @@ from gateway.core.engine import Engine, is_unknown
 from gateway.core.vocabulary import EVIDENCE, TERMINAL_STATES, VenueSessionState
 from gateway.venues.breaks import BreakKind, BreakLedger, Finding
 from gateway.venues.client_order_ids import epoch_of
+from gateway.venues.doubts import Doubts, is_held_here, never_worked
 from gateway.venues.holdings import Holdings, money_of
 from gateway.venues.inbound import Fact, facts_of_report, is_enlarged, lacks_fills
 from gateway.venues.instruments import define_instruments
@@ -35,6 +36,8 @@ Row = dict[str, Any]
 # Fills are asked from this long before the newest known one: venues' clocks and pages overlap.
 _FILL_OVERLAP_NS = 60 * 1_000_000_000
 _FILL_PAUSES_SECONDS = (0.05, 0.1, 0.2)
+# Orders in doubt asked about at once: a question each, and what is settled makes room for the next.
+_DOUBTS_MAX = 50
 
 
 class AccountTerms(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +85,7 @@ class Reconciler:
         self._quarantine = Quarantine(session.venue, self._engine, names)
         self.ledger.on_new = self._quarantine.stop
         self._payments = Payments(session, adapter)
+        self.doubts = Doubts(session)
         self._holdings = Holdings(session, adapter, self._payments, self._catch_up)
         self._unbooked: list[Finding] = []
         self._gaps = 0
@@ -122,12 +126,15 @@ class Reconciler:
         result = Result()
         for account in sorted(names):
             rows = await self._open_rows(account, unknown_only=True)
+            rows += self._doubted_to_ask(account)
             if rows:
                 # Of somebody else's order without a name the list of open orders alone can tell.
                 is_list_needed = not all(self._name_at_venue(row) for row in rows)
                 reports = await self._adapter.open_orders(account) if is_list_needed else ()
                 await self._apply_fills(account, rows)
                 await self._settle(account, rows, self._by_order_id(reports), result)
+                self._tell_doubts(account)
+                self.tell_breaks()
         return result.unsettled + result.lacking
 
     async def define_instruments(self) -> None:
@@ -165,16 +172,17 @@ class Reconciler:
             row
             for row in await self._open_rows(account.name)
             if int(row["created_ns"]) <= asked_ns
-            and (int(row["order_id"]) in by_id or not _is_held_here(row))
+            and (int(row["order_id"]) in by_id or not is_held_here(row))
             and (int(row["order_id"]) not in by_id or self._is_unsure(row, by_id))
         ]
-        unsure += self._completed(before)
+        unsure += self._completed(before, by_id)
         await self._settle(account.name, unsure, by_id, result)
         await self._compare(account.name, known_currencies, result.lacking)
 
     async def _compare(self, account: str, currencies: set[str], lacking: Sequence[int]) -> None:
         """What is not an open order: fills, balances, positions, payments."""
         now_ns, compared = self._engine.now_ns, self.ledger.compared
+        self._tell_doubts(account)
         short = [self._lacks(account, order_id) for order_id in lacking]
         compared(("fill_missing",), account, [each for each in short if each], now_ns())
         balances = await self._holdings.balances(account, currencies)
@@ -250,12 +258,13 @@ class Reconciler:
         newest = self._engine.native.last_fill_time_ns(number) or self._run_ns
         await self._book_fills(account, max(0, newest - _FILL_OVERLAP_NS))
 
-    def _completed(self, before: Sequence[Row]) -> list[Row]:
-        """Orders that the fills completed while a replace was pending: perhaps larger by now."""
+    def _completed(self, before: Sequence[Row], by_id: Mapping[int, OrderReport]) -> list[Row]:
+        """Orders that the fills completed, perhaps larger by now: a replace was pending, or its
+        record is lost and the venue lists them still."""
         return [
             row
             for row in before
-            if row["pending"]
+            if (row["pending"] or int(row["order_id"]) in by_id)
             and (after := self._engine.order(int(row["order_id"]))) is not None
             and after["state"] == "FILLED"
         ]
@@ -370,11 +379,7 @@ class Reconciler:
             if report is None:
                 result.lacking.append(order_id)
                 return
-        facts = (
-            facts_of_report(order_id, row, report, is_proof=is_proof)
-            if report is not None
-            else self._not_found(order_id, row, is_proof=is_proof)
-        )
+        facts = self._facts(order_id, row, report, is_proof=is_proof)
         for fact in facts:
             self._session.tell(fact, EVIDENCE["query"])
         await self._session.drain()
@@ -383,8 +388,29 @@ class Reconciler:
             self._settle_break(row, report, facts)
         is_open = after is not None and (is_unknown(after) or after["state"] == "PENDING_NEW")
         # What lives there and is held here would leave a second time.
-        is_unheard = after is not None and report is not None and _is_held_here(after)
+        is_unheard = after is not None and report is not None and is_held_here(after)
         (result.unsettled if is_open or is_unheard else result.settled).append(order_id)
+
+    def _doubted_to_ask(self, account: str) -> list[Row]:
+        """Orders in doubt that asking about can settle now: what was on its way has arrived."""
+        rows, now_ns = self.doubts.unasked(account), self._engine.now_ns()
+        if self.doubts.can_prove():
+            rows = [row for row in rows if self._is_proof(int(row["order_id"]), row, now_ns)]
+        return rows[:_DOUBTS_MAX]
+
+    def _tell_doubts(self, account: str) -> None:
+        found = self.doubts.findings(account)
+        self.ledger.compared(("order_in_doubt",), account, found, self._engine.now_ns())
+
+    def _facts(
+        self, order_id: int, row: Row, report: OrderReport | None, *, is_proof: bool
+    ) -> list[Fact]:
+        """What the venue's answer says of an order that is open here."""
+        if report is None:
+            return self._not_found(order_id, row, is_proof=is_proof)
+        if is_held_here(row) and never_worked(report):
+            return [Fact("not_sent", order_id, reason=report.reason or report.state)]
+        return facts_of_report(order_id, row, report, is_proof=is_proof)
 
     def _settle_break(self, row: Row, report: OrderReport | None, facts: Sequence[Fact]) -> None:
         """An order we were sure of was something else at the venue: evidence settled it."""
@@ -410,6 +436,9 @@ class Reconciler:
 
     def _not_found(self, order_id: int, row: Row, *, is_proof: bool) -> list[Fact]:
         """The venue has never heard of it. Without proof that is no answer at all."""
+        if is_held_here(row):
+            self.doubts.not_found(order_id, is_proof=is_proof)
+            return []
         if not is_proof:
             return []
         if row["state"] in ("PENDING_NEW", "UNKNOWN") and not row["venue_order_id"]:
@@ -461,12 +490,3 @@ def _adopted(report: OrderReport) -> Finding:
         evidence=(report.venue_order_id, report.client_order_id),
         text=f"order {report.venue_order_id} of {report.instrument} was not in the journal",
     )
-
-
-def _is_held_here(row: Row) -> bool:
-    """An order that waits in the gateway, for its trigger, for another order or to be crossed: no
-    venue knows it, and none can tell its end. One that its venue lists all the same has left, and
-    the record of that is lost with the journal's last moments."""
-    if row["state"] != "UNTRIGGERED" or row["venue_order_id"]:
-        return False
-    return bool(row["is_emulated"] or row["link"] is not None or row.get("cross_ms"))

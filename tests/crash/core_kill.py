@@ -22,7 +22,7 @@ LIVES_OF_ONE_JOURNAL = 40
 INTENTS_MAX = 10_000
 MEAN_LIFE_S = 0.02
 RECOVERY_S = 0.12  # a young life ends somewhere in this time
-MILESTONE_SECONDS_MAX = 60
+MILESTONE_SECONDS_MAX = 300
 
 
 class World:

@@ -20,7 +20,7 @@ from gateway.transport.fix_session import StoreError
 NAMES = ("FIX.4.4:US->A", "FIXT.1.1:US->B:NIGHT")
 MEAN_LIFE_S = 0.01
 RECOVERY_S = 0.1
-START_SECONDS_MAX = 60
+START_SECONDS_MAX = 300
 
 
 def message(session: int, number: int, salt: int) -> bytes:

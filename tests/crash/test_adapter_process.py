@@ -13,11 +13,14 @@ from pathlib import Path
 
 import pytest
 from gateway_paper.record import read_record
+from processes import WAIT_SECONDS_MAX
 from standing_desk import Desk, Row
 
-pytestmark = [pytest.mark.crash, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(900)]
 
-ISOLATED = {"isolation": "process", "process_silence_ms_max": 2000}
+# A silence that a loaded machine does not make; where silence is the fault, a short one.
+ISOLATED = {"isolation": "process", "process_silence_ms_max": 20_000}
+IMPATIENT = ISOLATED | {"process_silence_ms_max": 3_000}
 
 
 @pytest.fixture
@@ -59,7 +62,8 @@ def judge(desk: Desk, *client_order_ids: str) -> None:
     theirs = Counter(row["state"] for row in record.orders.values())
     ours = Counter(desk.state(each).lower() for each in client_order_ids)
     assert ours == theirs
-    assert venue_row(desk)["breaks"] == []
+    # A comparison in the middle of a fill may have named it; the next one does not.
+    desk.gateway.wait(lambda: venue_row(desk)["breaks"] == [])
 
 
 @pytest.mark.parametrize("desk", ["inline", "pinned"], indirect=True)
@@ -81,7 +85,11 @@ def test_a_killed_adapter_process_in_the_middle_of_an_order(desk: Desk) -> None:
     judge(desk, "resting", "lost", "after")
 
 
-def test_an_adapter_process_that_hangs_is_ended_and_its_order_is_settled(desk: Desk) -> None:
+def test_an_adapter_process_that_hangs_is_ended_and_its_order_is_settled(
+    closed_desk: Callable[..., Desk],
+) -> None:
+    desk = closed_desk(venue=IMPATIENT)
+    desk.open()
     first = child_of(desk)
     os.kill(first, signal.SIGSTOP)
     assert desk.submit("held")[0] == 201
@@ -119,7 +127,7 @@ def test_an_adapter_process_ends_with_a_killed_daemon(closed_desk: Callable[...,
     child = child_of(desk)
     assert desk.submit("a")[0] == 201
     desk.gateway.kill()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
     while is_alive(child):
         assert time.monotonic() < deadline
         time.sleep(0.01)

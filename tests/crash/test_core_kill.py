@@ -16,7 +16,7 @@ import pytest
 
 pytestmark = pytest.mark.crash
 
-KILLS = int(os.environ.get("GATEWAY_CORE_KILLS", "150"))
+KILLS = int(os.environ.get("GATEWAY_CORE_KILLS", "80"))
 SEED = int(os.environ.get("GATEWAY_CRASH_SEED", str(time.time_ns() % 1_000_000)))
 
 

@@ -210,7 +210,7 @@ class Storm:
         """Wait until nothing is unknown and nothing is open."""
         gateway = self.gateway
         gateway.wait_trading()
-        gateway.wait(lambda: gateway.get("/v1/status")["unknown_orders"] == 0, 120)
+        gateway.wait(lambda: gateway.get("/v1/status")["unknown_orders"] == 0)
 
         def is_flat() -> bool:
             status, answer = gateway.ask("DELETE", "/v1/orders")
@@ -218,7 +218,7 @@ class Storm:
             time.sleep(0.1)
             return bool(gateway.get("/v1/status")["open_orders"] == 0)
 
-        gateway.wait(is_flat, 120)
+        gateway.wait(is_flat)
 
     def close(self) -> None:
         self.gateway.close()

@@ -14,7 +14,7 @@ from gateway_paper.record import read_record
 from standing_desk import ORDER, Desk
 from verdict import judge_replay
 
-pytestmark = [pytest.mark.crash, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(900)]
 
 CLIENT = """
 import asyncio, json, sys, aiohttp
@@ -100,8 +100,7 @@ def test_orders_of_a_session_that_wanted_so_are_canceled_after_a_kill(
     make_desk: Callable[..., Desk], drive: str
 ) -> None:
     desk = make_desk(drive=drive)
-    kept = {**ORDER, "client_order_id": "kept"}
-    assert desk.gateway.ask("POST", "/v1/orders", kept)[0] == 201
+    assert desk.submit("kept")[0] == 201
     own = [{**ORDER, "client_order_id": name} for name in ("own1", "own2")]
     client = subprocess.Popen(
         [sys.executable, "-c", CLIENT, json.dumps([desk.gateway.url, desk.gateway.key(), own])],
@@ -134,8 +133,7 @@ def test_the_venues_own_words_of_a_rejection_are_in_the_row_also_after_a_kill(
 ) -> None:
     desk = make_desk()
     desk.venue.fault("reject", "submit", 1)
-    body = {**ORDER, "client_order_id": "no"}
-    assert desk.gateway.ask("POST", "/v1/orders", body)[0] == 201
+    assert desk.submit("no")[0] == 201
     desk.gateway.wait(lambda: desk.state("no") == "REJECTED")
     by_name = "/v1/orders/by-client-id/no"
     row = desk.gateway.get(by_name)["order"]

@@ -23,7 +23,7 @@ from standing_desk import ORDER, Desk, Row
 
 from gateway.venues.client_order_ids import ClientOrderIds
 
-pytestmark = [pytest.mark.crash, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

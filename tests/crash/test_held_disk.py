@@ -17,7 +17,7 @@ from standing_desk import Desk
 COMPILER = which("cc") or which("gcc") or which("clang")
 pytestmark = [
     pytest.mark.crash,
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(COMPILER is None, reason="no C compiler for the preloaded fdatasync"),
 ]
 
@@ -41,11 +41,11 @@ class HeldDesk(Desk):
         assert COMPILER is not None
         subprocess.run(
             [COMPILER, "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"],
-            check=True, timeout=60,
+            check=True, timeout=300,
         )  # fmt: skip
         self.held = directory / "held"
         self.gateway = HeldGateway(
-            library, self.held, directory, self.venue.url, timeout_ms=500,
+            library, self.held, directory, self.venue.url, timeout_ms=2000,
             durability=durability, journal={"disk_async_window_ms": window_ms},
         )  # fmt: skip
 
@@ -62,7 +62,7 @@ class HeldDesk(Desk):
 def open_desk(tmp_path: Path) -> Iterator[Any]:
     made: list[HeldDesk] = []
 
-    def make(durability: str, window_ms: int = 250) -> HeldDesk:
+    def make(durability: str, window_ms: int = 2000) -> HeldDesk:
         made.append(HeldDesk(tmp_path, durability, window_ms))
         made[-1].open()
         return made[-1]
@@ -76,6 +76,7 @@ def test_a_disk_async_account_trades_within_the_window_and_is_refused_beyond_it(
     open_desk: Any,
 ) -> None:
     desk: HeldDesk = open_desk("disk_async")
+    desk.gateway.wait(desk.is_stored)
     assert desk.submit("before")[0] == 201
     desk.wait_state("before", "NEW")  # the venue heard of it without waiting for any disk
     desk.held.touch()
@@ -86,7 +87,7 @@ def test_a_disk_async_account_trades_within_the_window_and_is_refused_beyond_it(
         answers.append(desk.submit(f"o{next(numbers)}", price=f"{48000 + len(answers) % 900}"))
         return answers[-1][0] != 201
 
-    desk.gateway.wait(is_refused, 60)
+    desk.gateway.wait(is_refused)
     status, answer = answers[-1]
     assert (status, answer["error"]["code"]) == (503, "JOURNAL_BEHIND")
     # What was taken within the window went to the venue; cancels still do.
@@ -95,7 +96,7 @@ def test_a_disk_async_account_trades_within_the_window_and_is_refused_beyond_it(
     desk.wait_state("before", "CANCELED")
     assert not desk.is_stored()
     desk.held.unlink()
-    desk.gateway.wait(desk.is_stored, 60)
+    desk.gateway.wait(desk.is_stored)
     assert desk.submit("after")[0] == 201
     desk.wait_state("after", "NEW")
     assert desk.gateway.stop() == 0
@@ -103,7 +104,7 @@ def test_a_disk_async_account_trades_within_the_window_and_is_refused_beyond_it(
 
 def test_a_disk_account_s_order_reaches_the_venue_only_after_the_disk(open_desk: Any) -> None:
     desk: HeldDesk = open_desk("disk")
-    desk.gateway.wait(desk.is_stored, 60)
+    desk.gateway.wait(desk.is_stored)
     desk.held.touch()
     status, answer = desk.submit("a")
     assert (status, answer["order"]["state"]) == (201, "PENDING_NEW")

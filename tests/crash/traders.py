@@ -295,7 +295,7 @@ class SocketTrader(Trader):
         number = next(self._ids)
         future = self._waiting[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_json({**operation, "id": number})
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             answer = await future
         return (200 if answer["ok"] else 400), answer
 

@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -19,9 +19,10 @@ from traders import Intent
 
 from gateway.analytics.recheck import Recheck
 from gateway.journal import reader
+from gateway.ledger import METHODS, open_books
 from gateway.venues.client_order_ids import ClientOrderIds
 
-__all__ = ["judge"]
+__all__ = ["judge", "judge_books", "judge_replay"]
 
 Row = dict[str, Any]
 KINDS = {"spot": SPOT, "linear": LINEAR, "inverse": INVERSE, "quanto": QUANTO}
@@ -45,7 +46,8 @@ def judge(
     symbols = {
         row["venue_symbol"]: row["name"] for row in gateway.get("/v1/instruments")["instruments"]
     }
-    judge_money(record, symbols, gateway.get("/v1/positions"), gateway.get("/v1/balances"))
+    due = judge_money(record, symbols, gateway.get("/v1/positions"), gateway.get("/v1/balances"))
+    judge_books(gateway, due)
     judge_replay(gateway)
     status = gateway.get("/v1/status")
     return {
@@ -130,8 +132,11 @@ def judge_order_of_fills(record: VenueRecord, journal: Sequence[Row]) -> None:
     assert sorted(ours.values()) == sorted(theirs.values())
 
 
-def judge_money(record: VenueRecord, symbols: dict[str, str], held: Row, stated: Row) -> None:
-    """Quantities, realised, fees and balances to the last digit, under the one rounding rule."""
+def judge_money(
+    record: VenueRecord, symbols: dict[str, str], held: Row, stated: Row
+) -> dict[str, Fraction]:
+    """Quantities, realised, fees and balances to the last digit, under the one rounding rule.
+    Returns the balances that the venue's own record makes, by currency."""
     books: dict[str, Oracle] = {}
     balances: dict[str, Fraction] = defaultdict(Fraction, record.opening["main"])
     for fill in record.fills:
@@ -166,6 +171,21 @@ def judge_money(record: VenueRecord, symbols: dict[str, str], held: Row, stated:
     divisions = sum(book.divisions for book in books.values())
     for (_, code), total in record.balances().items():
         assert abs(total - balances[code]) <= UNIT * divisions, code
+    return balances
+
+
+def judge_books(gateway: GatewayProcess, due: Mapping[str, Fraction]) -> None:
+    """The double-entry books of the journal hold what the venue's record makes, and balance."""
+    books = open_books(gateway.directory, str(gateway.ring_directory))
+    for method in METHODS:
+        assert {row["total"] for row in books.trial_balance(method)} <= {"0"}, method
+    cash: dict[str, Fraction] = defaultdict(Fraction)
+    for row in books.accounts():
+        if row["purpose"] == "cash":
+            cash[row["currency"]] += Fraction(row["balance"])
+    assert {code: total for code, total in cash.items() if total} == {
+        code: total for code, total in due.items() if total
+    }
 
 
 def judge_replay(gateway: GatewayProcess) -> None:

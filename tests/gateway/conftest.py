@@ -34,8 +34,8 @@ def debug_loop():
 
 def pytest_asyncio_loop_factories(config, item):
     """Every async test runs under uvloop and under asyncio debug, but for those with a QuickFIX
-    engine, which takes seconds to start."""
-    if "quickfix" in item.path.name:
+    engine, which takes seconds to start, and those that say so."""
+    if "quickfix" in item.path.name or item.get_closest_marker("one_loop"):
         return {"uvloop": uvloop.new_event_loop}
     return {"uvloop": uvloop.new_event_loop, "asyncio_debug": debug_loop}
 

@@ -15,7 +15,7 @@ from test_position_oracle import LIVES, SHAPES, Shape, random_fills
 
 from gateway._core.ledger import LotModel
 
-FILLS = int(os.environ.get("GATEWAY_LOT_FILLS", "1000000"))
+FILLS = int(os.environ.get("GATEWAY_LOT_FILLS", "200000"))
 WITHOUT_EXTREMES = tuple(shape for shape in SHAPES if "extreme" not in shape.name)
 
 Fill = tuple[int, int, int, int]  # number, side, price, quantity

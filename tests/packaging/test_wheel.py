@@ -75,7 +75,7 @@ def test_the_unpacked_wheel_explains_a_refusal_alone(wheel, tmp_path):
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-SECONDS_MAX = 60.0
+SECONDS_MAX = 300.0
 LAUNCHER = (
     "import os, sys\n"
     "os.dup2(int(sys.argv[1]), 3)\n"

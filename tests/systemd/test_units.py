@@ -49,7 +49,7 @@ def test_a_unit_is_valid(machine: Path, name: str) -> None:
         ["systemd-analyze", "verify", "--man=no", f"--root={machine}", name],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     complaints = [line for line in done.stderr.splitlines() if "gateway" in line]
@@ -65,7 +65,7 @@ def test_a_misspelled_unit_is_found(machine: Path) -> None:
         ["systemd-analyze", "verify", "--man=no", f"--root={machine}", "gateway.service"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert "WatchdogSecs" in done.stderr
@@ -88,7 +88,7 @@ def test_a_service_is_confined(machine: Path, name: str) -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     exposure = re.search(r"exposure level for \S+: ([\d.]+)", done.stdout)

@@ -32,7 +32,7 @@ from gateway.venues.client_order_ids import ClientOrderIds
 __all__ = ["PERP", "SPOT", "Desk", "Side", "adapter_of", "desk", "simulated"]
 
 PERP, SPOT = "BTC-PERP", "BTC-USD"
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 300
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 SECRET = base64.b64encode(b"a secret of coinbase").decode()

@@ -4,7 +4,7 @@ loaded machine, and several orders at once."""
 from gateway.api import RefusedError
 from gateway.testing.live_gateway import LiveGateway
 
-SECONDS_MAX = 60
+SECONDS_MAX = 300
 
 
 class GatewayWorld(LiveGateway):

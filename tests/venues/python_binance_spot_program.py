@@ -85,7 +85,7 @@ def is_told(events, kind, status):
 
 
 async def until(claim):
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while not claim():  # noqa: ASYNC110 - the list is filled by the client
             await asyncio.sleep(0.02)
 

@@ -14,7 +14,7 @@ import quickfix as fix
 
 PORT, DIRECTORY, BEGIN = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
 SPEC = Path(sysconfig.get_path("data")) / "share/quickfix"
-SECONDS_MAX = 40
+SECONDS_MAX = 300
 NOW = "20261121-10:00:00.000"
 ORDER = {1: "main", 21: "1", 55: "BTC-PERP", 54: "1", 60: NOW, 40: "2", 59: "1", 38: "0.2"}
 

@@ -1,4 +1,4 @@
-"""From a simulated venue over its adapter to a margin row: collateral of isolated positions by
+"""From a simulated venue over its adapter to a margin row: mode and collateral of positions by
 stream and by answer, of Binance USD-M and OKX, with equity and liquidation price."""
 
 import shutil
@@ -69,7 +69,7 @@ def assert_lives_on_its_own(world, name, brackets, amount):
     row, account = margin(world, name, brackets)
     assert Decimal(row["collateral"]) == amount
     assert Decimal(account["equity"]) == balance(world) - amount
-    assert (account["stale"], account["state"]) == ([], "ok")
+    assert (account["excluded"], account["state"]) == ([], "ok")
     rules = next(r for r in world.native.registry("instrument") if r["name"] == name)
     (held,) = [r for r in world.native.positions() if r["instrument"] == name]
     size = Decimal(held["quantity"]) * Decimal(rules["multiplier"])
@@ -117,13 +117,63 @@ async def test_a_closed_position_of_binance_holds_nothing(brackets):
         await until(lambda: collateral(world, BINANCE) != {None}, what="the next one")
 
 
-async def test_a_cross_position_of_binance_tells_none(brackets):
+def modes(world, name):
+    rows = [row for row in world.native.positions() if row["instrument"] == name]
+    return {row["venue_margin_mode"] for row in rows}
+
+
+async def test_a_cross_position_of_binance_tells_its_mode_and_no_collateral(brackets):
     async with binance_world() as world:
         await filled(world, price="50000.10")
+        await until(lambda: modes(world, BINANCE) == {"cross"}, what="the stream's word")
         await world.link.reconciler.run()
         await world.settle()
-        assert collateral(world, BINANCE) == {None}
+        assert (modes(world, BINANCE), collateral(world, BINANCE)) == ({"cross"}, {None})
         assert margin(world, BINANCE, brackets)[0]["collateral"] is None
+
+
+async def test_an_isolated_symbol_of_binance_is_counted_in_a_cross_account(brackets):
+    async with binance_world() as world:
+        world.market.isolate("main", "BTCUSDT")
+        await filled(world, price="50000.10")
+        await until(lambda: collateral(world, BINANCE) != {None}, what="the stream's word")
+        cost = Decimal("0.010") * Decimal("50000.10")
+        assert_lives_on_its_own(world, BINANCE, brackets, cost / 20)
+        row, _ = margin(world, BINANCE, brackets)
+        assert (row["margin_mode"], row["margin_mode_source"]) == ("isolated", "venue")
+
+
+async def test_a_cross_symbol_of_binance_is_counted_in_an_isolated_account_by_an_answer(brackets):
+    """Its position has no field for the mode: the configuration of its symbol has."""
+    async with binance_world(margin_mode="isolated") as world:
+        world.faults.add("event ACCOUNT_UPDATE", "lose", nth=1, count=None)
+        await filled(world, price="50000.10")
+        assert margin(world, BINANCE, brackets)[0]["reason"] == "no collateral is known"
+        await world.link.reconciler.run()
+        await until(lambda: modes(world, BINANCE) == {"cross"}, what="the answer")
+        row, account = margin(world, BINANCE, brackets)
+        assert row["margin_mode"] == "cross" and account["stale"] == []
+        assert Decimal(account["equity"]) == balance(world) + Decimal(row["unrealised"])
+
+
+async def test_a_switch_of_the_margin_type_of_binance_is_told_while_flat(brackets):
+    async with binance_world() as world:
+        await filled(world, price="50000.10")
+        await until(lambda: modes(world, BINANCE) == {"cross"}, what="the first mode")
+        await filled(world, side="sell", price="49999.90")
+        world.market.isolate("main", "BTCUSDT")
+        await until(lambda: modes(world, BINANCE) == {"isolated"}, what="the switch")
+        await filled(world, price="50000.10")
+        await until(lambda: collateral(world, BINANCE) != {None}, what="the next one's word")
+        cost = Decimal("0.010") * Decimal("50000.10")
+        assert_lives_on_its_own(world, BINANCE, brackets, cost / 20)
+        await filled(world, side="sell", price="49999.90")
+        world.market.share("main", "BTCUSDT")
+        await until(lambda: modes(world, BINANCE) == {"cross"}, what="the switch back")
+        await filled(world, price="50000.10")
+        row, account = margin(world, BINANCE, brackets)
+        assert row["margin_mode"] == "cross" and account["stale"] == []
+        assert world.native.counters()["anomalies"] == 0
 
 
 async def test_a_margin_call_of_binance_is_counted_and_in_the_trail(caplog):
@@ -152,9 +202,9 @@ def directory():
 
 
 @asynccontextmanager
-async def okx_desk(directory):
+async def okx_desk(directory, margin_mode="isolated", trade_mode="isolated"):
     async with simulated() as simulator:
-        terms = {"trade_mode": "isolated", "margin_mode": "isolated"}
+        terms = {"trade_mode": trade_mode, "margin_mode": margin_mode}
         desk = Desk(directory, simulator, "net", **terms)
         try:
             await desk.start()
@@ -179,4 +229,23 @@ async def test_okx_tells_by_its_channel_and_by_an_answer(directory, brackets):
         assert desk.link.health.breaks == [], "what lies in a position is no loss of balance"
         await filled(desk, side="sell", price="50000")
         await until(lambda: collateral(desk, OKX) == {None}, what="its end")
+        assert desk.link.health.counters["bad_facts"] == 0
+
+
+@pytest.mark.parametrize(
+    ("account", "venue"), [("cross", "isolated"), ("isolated", "cross"), ("cross", "cross")]
+)
+async def test_the_mode_of_okx_counts_and_not_the_account_s(directory, brackets, account, venue):
+    async with okx_desk(directory, account, venue) as desk:
+        await filled(desk, price="50000.1")
+        await until(lambda: modes(desk, OKX) == {venue}, what="the channel's word")
+        row, _ = margin(desk, OKX, brackets)
+        assert (row["margin_mode"], row["margin_mode_source"]) == (venue, "venue")
+        if venue == "isolated":
+            tenth = Decimal("0.02") * Decimal("50000.1") / 10
+            assert_lives_on_its_own(desk, OKX, brackets, tenth)
+        await desk.link.reconciler.run()
+        await desk.settle()
+        assert modes(desk, OKX) == {venue}
+        assert desk.link.health.breaks == []
         assert desk.link.health.counters["bad_facts"] == 0

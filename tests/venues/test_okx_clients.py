@@ -188,20 +188,20 @@ async def test_ccxt_pro_streams_orders_a_checked_book_and_enters_orders():
         await client.watch_balance()
         params = {"clOrdId": "w1", "marginMode": "cross"}
         placed = await client.create_order_ws(SWAP, "limit", "buy", 2, 49000, params)
-        (order,) = await asyncio.wait_for(watching, 20)
+        (order,) = await asyncio.wait_for(watching, 300)
         assert (order["id"], order["status"], order["clientOrderId"]) == (
             placed["id"], "open", "w1"
         )  # fmt: skip
         book = await client.watch_order_book(SWAP)
         assert book["bids"][0][:2] == [50000, 100]
         simulator.venue.set_level(SWAP_ID, "buy", "50000", "7")
-        changed = await asyncio.wait_for(client.watch_order_book(SWAP), 20)
+        changed = await asyncio.wait_for(client.watch_order_book(SWAP), 300)
         assert changed["bids"][0][:2] == [50000, 7]
         await client.edit_order_ws(placed["id"], SWAP, "limit", "buy", 1, 49100)
         await client.cancel_order_ws(placed["id"], SWAP)
         ended = await client.fetch_order(placed["id"], SWAP)
         assert (ended["status"], ended["price"], ended["amount"]) == ("canceled", 49100, 1)
-        ticker = await asyncio.wait_for(client.watch_ticker(SWAP), 20)
+        ticker = await asyncio.wait_for(client.watch_ticker(SWAP), 300)
         assert ticker["bid"] == 50000
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from gateway.config.fix import (
     DROP_COPIES_MAX,
@@ -369,11 +370,5 @@ def _layer(
 
 
 def _schedule(chosen: FixSchedule) -> Schedule:
-    return Schedule(
-        start=chosen.start_time,
-        end=chosen.end_time,
-        start_day=chosen.start_day,
-        end_day=chosen.end_day,
-        zone=chosen.time_zone,
-        days=tuple(chosen.days),
-    )
+    """The same words; a setting that the session layer does not have is a TypeError."""
+    return Schedule(**structs.asdict(chosen) | {"days": tuple(chosen.days)})

@@ -23,12 +23,13 @@ from gateway.entry.fix_acceptor.order_entry import OrderEntry
 from gateway.entry.fix_acceptor.questions import QuestionLimits, Questions
 from gateway.entry.fix_acceptor.session_file import SessionFile
 from gateway.entry.keys import KeyRing
+from gateway.entry.listener_tls import listener_tls
 from gateway.entry.login_notes import LoginNotes
 from gateway.execution.router import Router
 from gateway.market import LatestBooks
 from gateway.transport.fix_session import LineLimits
 
-__all__ = ["FixEntry", "listener_tls", "question_limits"]
+__all__ = ["FixEntry", "fix_tls", "question_limits"]
 
 _SESSIONS_FILE = "fix_sessions.jsonl"
 
@@ -108,7 +109,7 @@ def _terms(fix: FixSettings, sessions: dict[str, CounterpartySettings], beside: 
         policy=policy_of(fix),
         host=fix.host,
         port=fix.port,
-        tls=listener_tls(fix, beside),
+        tls=fix_tls(fix, beside),
         allowed=tuple(fix.allowed),
         connections_max=fix.connections_max,
         awaited_per_address_max=fix.awaited_per_address_max,
@@ -132,14 +133,9 @@ def question_limits(fix: FixSettings) -> QuestionLimits:
     )
 
 
-def listener_tls(fix: FixSettings, beside: Path) -> ssl.SSLContext | None:
-    """TLS 1.2 or later; with an authority, clients must show a certificate of it."""
+def fix_tls(fix: FixSettings, beside: Path) -> ssl.SSLContext | None:
+    """As configured; None = no certificate is. Names are relative to the folder `beside`."""
     if not fix.tls_certificate:
         return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(beside / fix.tls_certificate, beside / fix.tls_private_key)
-    if fix.tls_client_authority:
-        context.load_verify_locations(beside / fix.tls_client_authority)
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
+    authority = beside / fix.tls_client_authority if fix.tls_client_authority else None
+    return listener_tls(beside / fix.tls_certificate, beside / fix.tls_private_key, authority)

@@ -2,14 +2,14 @@
 // live API through control.js. Numbers are shown as the gateway wrote them and added as decimals.
 
 import {
-  COLUMNS, FINISHED, SEARCHED, ageingColumns, exposureColumns, greekColumns, isStale, plain, signed, toneOf, visible, weightOf,
+  COLUMNS, FINISHED, SEARCHED, exposureColumns, greekColumns, isStale, plain, signed, toneOf, visible, weightOf,
 } from "./columns.js";
 import {Control} from "./control.js";
 import {addDecimals, shorten, signOf} from "./decimals.js";
 import {DepthPanel} from "./depth.js";
 import {AgeingPanel} from "./ageing.js";
 import {FlowPanel} from "./flow.js";
-import {GroupPanel} from "./groups.js";
+import {LinkedPanel} from "./linked.js";
 import {HealthPanel} from "./health.js";
 import {element, find, recall, remember, said, setText, systemIsDark} from "./elements.js";
 import {atMostEvery, soon} from "./frame.js";
@@ -97,13 +97,13 @@ Object.assign(grids, {exposure: exposure.grid, greeks: greeks.grid});
 const latency = new LatencyPanel(find("panel-latency"), tables.latency, openOrder);
 const depth = new DepthPanel(find("panel-depth"), tables.books);
 const flow = new FlowPanel(find("panel-flow"), tables.flow);
-const groups = new GroupPanel(find("panel-groups"), tables.groups, {
+const linked = new LinkedPanel(find("panel-linked"), tables.linked, {
   isWanted: isFound, onOpen: (row) => openOrder(row.order_id),
 });
 const ageing = new AgeingPanel(find("panel-ageing"), tables.ageing, {
-  columns: ageingColumns(() => statusLine.nowNs), isWanted: isFound, onOpen: (row) => depth.choose(row.instrument),
+  now: () => statusLine.nowNs, isWanted: isFound, onOpen: (row) => depth.choose(row.instrument),
 });
-Object.assign(grids, {flow: flow.grid, groups: groups.grid, ageing: ageing.grid});
+Object.assign(grids, {flow: flow.grid, linked: linked.grid, ageing: ageing.grid});
 const health = new HealthPanel(find("panel-health"), tables.health);
 
 const draw = {
@@ -112,7 +112,7 @@ const draw = {
   latency: () => latency.refresh(),
   depth: () => depth.refresh(),
   flow: () => flow.refresh(),
-  groups: () => groups.refresh(),
+  linked: () => linked.refresh(),
   ageing: () => ageing.refresh(),
   greeks: showGreeks,
   health: () => health.refresh(),

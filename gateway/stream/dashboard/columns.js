@@ -37,7 +37,7 @@ export const word = (id, title, width, more = {}) => ({
 export const number = (id, title, width, more = {}) => ({
   id, title, width, isNumber: true, value: (row) => row[id], text: (row) => plain(row[id], more.digits), ...more,
 });
-const money = (id, title, width, more = {}) => ({
+export const money = (id, title, width, more = {}) => ({
   id, title, width, isNumber: true, value: (row) => row[id], text: (row) => signed(row[id], MONEY_DIGITS),
   tone: (row) => toneOf(row[id]), ...more,
 });
@@ -106,16 +106,17 @@ const distance = number("liquidation_distance_percent", "Liq. dist. %", 88, {
 const excludedText = (list) => (
   isNone(list) || list.length === 0 ? "–" : `⚠ ${list.length}: ${list.map(visible).join(", ")}`
 );
-const excluded = (id, title) => ({
-  id, title, width: 110, text: (row) => excludedText(row[id]),
-  tone: (row) => (isNone(row[id]) || row[id].length === 0 ? "quiet" : "unknown"),
-});
+const EXCLUDED = {
+  id: "excluded", title: "Left out", width: 110, text: (row) => excludedText(row.excluded),
+  tone: (row) => (isNone(row.excluded) || row.excluded.length === 0 ? "quiet" : "unknown"),
+};
 
 export const COLUMNS = {
   positions: [
     word("instrument", "Instrument", 132), word("account", "Account", 72),
     word("strategy", "Strategy", 112), word("leg", "Leg", 48, {isHidden: true}),
     word("margin_mode", "Margin", 64, {isHidden: true}),
+    word("venue_margin_mode", "Margin at venue", 100, {isHidden: true}),
     money("quantity", "Quantity", 92), number("average_price", "Average", 92, {digits: PRICE_DIGITS}),
     number("mark", "Mark", 88, {tone: markTone}),
     {id: "mark_age_ms", title: "Mark age", width: 86, text: ageText, tone: ageTone,
@@ -174,45 +175,9 @@ export const COLUMNS = {
     number("equity", "Equity", 96), number("initial", "Initial", 88),
     number("maintenance", "Maintenance", 92),
     number("ratio", "Ratio", 64), money("headroom", "Headroom", 96),
-    word("venue", "Venue", 68), excluded("stale", "Stale"),
+    word("venue", "Venue", 68), EXCLUDED,
   ],
 };
-
-const SECOND_NS = 1_000_000_000n;
-const UNITS = [["d", 86_400n, "h", 3600n], ["h", 3600n, "min", 60n], ["min", 60n, "s", 1n]];
-
-/** "3 d 4 h" of nanoseconds, cut; what is of the future is new. */
-export function span(nanoseconds) {
-  const seconds = nanoseconds > 0n ? nanoseconds / SECOND_NS : 0n;
-  for (const [unit, size, small, part] of UNITS) {
-    if (seconds >= size) return `${seconds / size} ${unit} ${seconds % size / part} ${small}`;
-  }
-  return `${seconds} s`;
-}
-
-/** How long each position has been held; `now()` is the observer's clock in nanoseconds. */
-export function ageingColumns(now) {
-  const age = (id, title, hint) => ({
-    id, title, width: 84, hint, text: (row) => (isNone(row[id]) ? "–" : span(now() - BigInt(row[id]))),
-    sort: (row) => -Number(row[id] ?? 0),
-  });
-  const bucket = (id, title) => ({
-    id, title, width: 72, isNumber: true, value: (row) => row.buckets?.[id], text: (row) => bucketText(row.buckets?.[id]),
-    share: (row) => String((shareOf(row.buckets?.[id] ?? "0", row.quantity) ?? 0) / 1000),
-  });
-  return [
-    word("instrument", "Instrument", 124), word("strategy", "Strategy", 96), money("quantity", "Quantity", 80),
-    age("average_opened_ns", "Held", "Average over what is left, by size"),
-    bucket("under_1_day", "< 1 day"), bucket("under_7_days", "< 7 days"), bucket("under_30_days", "< 30 days"),
-    bucket("under_90_days", "< 90 days"), bucket("90_days_and_more", "≥ 90 days"),
-    age("oldest_opened_ns", "Oldest lot", "The oldest lot that is left"),
-    age("opened_ns", "Open since", "Since the position was opened or turned"),
-    word("account", "Account", 72), word("venue", "Venue", 72, {isHidden: true}), word("leg", "Leg", 48, {isHidden: true}),
-    word("margin_mode", "Margin", 64, {isHidden: true}),
-  ];
-}
-
-const bucketText = (text) => (isNone(text) || signOf(text) === 0 ? "–" : plain(text));
 
 /** Compares exposures of several currencies, for shades alone. */
 export const weightOf = (row, id) => row.reporting?.[id] ?? row[id];
@@ -226,7 +191,7 @@ export function exposureColumns(largest) {
   return [
     word("name", "Name", 110), word("currency", "Ccy", 50), heat("net", "Net", money),
     heat("gross", "Gross", number), heat("long", "Long", number), heat("short", "Short", number),
-    excluded("excluded", "Left out"),
+    EXCLUDED,
   ];
 }
 
@@ -243,10 +208,10 @@ export function greekColumns(largest) {
     figure("delta", "Delta", "Units of the underlying"), figure("gamma", "Gamma", "", {isHidden: true}),
     figure("value", "Value", "", {isHidden: true}), figure("beta_delta", "Beta delta", "", {isHidden: true}),
     word("underlying", "Underlying", 110, {isHidden: true}), number("underlying_price", "Its price", 88, {isHidden: true}),
-    excluded("excluded", "Left out"),
+    EXCLUDED,
   ];
 }
 
 export const SEARCHED = ["account", "strategy", "instrument", "venue", "state", "side", "type",
   "client_order_id", "order_id", "currency", "reason", "name", "asset", "liquidity", "trade_id",
-  "group", "joint"];
+  "linked_to", "joint"];

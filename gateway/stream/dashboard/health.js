@@ -1,4 +1,4 @@
-// How the gateway and the observer are doing: figures by group, queues with how full they are, and
+// How the gateway and the observer are doing: figures by part, queues with how full they are, and
 // the last minute of what moves.
 
 import {isNone, visible} from "./columns.js";
@@ -17,8 +17,8 @@ export class HealthPanel {
     this.table = table;
     this.seen = new Map();
     this.note = said("p", "", "note");
-    this.groups = element("div", "health");
-    host.append(this.note, this.groups);
+    this.parts = element("div", "health");
+    host.append(this.note, this.parts);
     this.refresh = atMostEvery(500, () => this.draw());
   }
 
@@ -39,18 +39,18 @@ export class HealthPanel {
     setText(this.note, this.table.absent ? `The observer has no figures: ${this.table.absent}.`
       : this.table.size === 0 ? "No figures yet." : "");
     this.note.hidden = this.table.size > 0;
-    const groups = new Map();
+    const parts = new Map();
     const rows = [...this.table.values()].sort((left, right) => left.rank - right.rank);
-    for (const row of rows) groups.set(row.group, [...groups.get(row.group) ?? [], row]);
+    for (const row of rows) parts.set(row.part, [...parts.get(row.part) ?? [], row]);
     const names = rows.map(keyOf).join();
-    if (names !== this.names) this.build(groups);
+    if (names !== this.names) this.build(parts);
     this.names = names;
     for (const row of this.table.values()) this.show(row);
   }
 
-  build(groups) {
+  build(parts) {
     this.nodes = new Map();
-    this.groups.replaceChildren(...[...groups].map(([name, rows]) => {
+    this.parts.replaceChildren(...[...parts].map(([name, rows]) => {
       const card = element("section", "card-box", {"aria-label": visible(name)});
       const list = element("dl");
       for (const row of rows) {
@@ -79,7 +79,7 @@ export class HealthPanel {
   }
 }
 
-const keyOf = (row) => `${row.group}|${row.name}`;
+const keyOf = (row) => `${row.part}|${row.name}`;
 
 function sparkline(values) {
   const most = Math.max(...values);

@@ -3,15 +3,15 @@
 import {element, find, recall, remember, said} from "./elements.js";
 
 export const PANES = {
-  "pane-holdings": ["positions", "balances", "greeks", "ageing"],
+  "pane-positions": ["positions", "balances", "greeks", "ageing"],
   "pane-profit": ["profit", "exposure", "depth", "trades"],
-  "pane-orders": ["orders", "fills", "flow", "groups"],
+  "pane-orders": ["orders", "fills", "flow", "linked"],
   "pane-risk": ["risk", "margin", "latency", "health"],
 };
 const KEYS = {
   1: "positions", 2: "orders", 3: "fills", 4: "balances", 5: "profit", 6: "exposure", 7: "depth",
   8: "risk", 9: "margin", 0: "latency", f: "flow", h: "health", p: "trades", g: "greeks",
-  a: "ageing", l: "groups",
+  a: "ageing", l: "linked",
 };
 
 export class Panes {

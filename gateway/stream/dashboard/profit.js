@@ -14,6 +14,7 @@ const HINTS = {
   other: "What belongs to none of these",
 };
 const ALL = "\u0000all";
+const RATE = "rate:";  // before the name of a currency that has none
 const REPORTING = "\u0000reporting";
 const REDRAW_MS = 250;
 
@@ -94,9 +95,9 @@ export class ProfitPanel {
       items.push(figure);
     }
     this.list.replaceChildren(...items);
-    const stale = [...new Set(rows.flatMap((row) => row.stale ?? []))];
+    const unmarked = excludedOf(rows).filter((name) => !name.startsWith(RATE));
     const notes = [];
-    if (stale.length > 0) notes.push(`⚠ without a fresh mark, not in the sums: ${stale.map(visible).join(", ")}.`);
+    if (unmarked.length > 0) notes.push(`⚠ without a fresh mark, not in the sums: ${unmarked.map(visible).join(", ")}.`);
     if (this.currency === REPORTING) notes.push(...rateNotes(rows));
     if (!sums.isExact) notes.push("✕ The parts are not the total the observer told.");
     this.note.textContent = notes.join(" ");
@@ -139,14 +140,17 @@ export class ProfitPanel {
   }
 }
 
+/** What positions without a mark, and currencies without a rate, are called. */
+const excludedOf = (rows) => [...new Set(rows.flatMap((row) => row.excluded ?? []))];
+
 /** Which rates were used and when they were said; whose were missing or too old. */
 function rateNotes(rows) {
-  const without = [...new Set(rows.flatMap((row) => row.excluded ?? []))];
+  const without = excludedOf(rows).filter((name) => name.startsWith(RATE));
   const used = new Map(rows.filter((row) => row.reporting).map((row) => [row.currency, row.reporting]));
   const texts = [...used].sort().filter(([name, {currency}]) => name !== currency)
     .map(([name, {rate, rate_time_ns: at}]) => `${visible(name)} ${plain(rate)} (${dayOf(at)} ${clock(at, 0).slice(0, 8)})`);
   const notes = without.length === 0 ? []
-    : [`⚠ without a usable rate, not in the sums: ${without.map((name) => visible(name.replace("rate:", ""))).join(", ")}.`];
+    : [`⚠ without a usable rate, not in the sums: ${without.map((name) => visible(name.slice(RATE.length))).join(", ")}.`];
   return texts.length === 0 ? notes : [...notes, `At the rates ${texts.join(", ")}; FX is what rates moved since it was earned.`];
 }
 

@@ -1,31 +1,15 @@
 // The connection to GET /v1/stream: snapshot, deltas, reconnect with resume. It keeps the rows of
 // every channel by key and tells its owner what changed; it must never guess a row.
 
+import {KEY_FIELDS} from "./channels.js";
+
 const RETRY_MS_MIN = 250;
 const RETRY_MS_MAX = 8000;
 const SLOTS_MIN = 256;
 export const NO_CHANNEL = "its stream has no such channel";
 
-const joined = (...names) => (row) => names.map((name) => row[name] ?? "").join("|");
-/** The key of a row in each channel, as docs/reference/stream.md names it. */
-export const KEYS = {
-  orders: (row) => row.order_id,
-  positions: joined("account", "instrument", "leg", "margin_mode", "strategy"),
-  balances: joined("account", "currency"),
-  fills: (row) => String(row.sequence),
-  profit: joined("account", "strategy", "currency"),
-  exposure: joined("level", "name", "currency"),
-  states: joined("kind", "level", "name"),
-  margin: joined("account", "currency"),
-  latency: joined("stage", "bucket_us", "time_ns"),
-  books: joined("instrument"),
-  trades: joined("instrument", "run_ns", "number"),
-  flow: joined("strategy", "venue", "time_ns"),
-  health: joined("group", "name"),
-  greeks: joined("level", "name"),
-  ageing: joined("account", "instrument", "leg", "margin_mode", "strategy"),
-  groups: joined("group"),
-};
+/** The key of a row, as docs/reference/stream.md names it. */
+const keyOf = (channel, row) => KEY_FIELDS[channel].map((name) => row[name] ?? "").join("|");
 
 /** JSON whose nanoseconds keep every digit, as text: they do not fit into a float. */
 export function parseExact(text) {
@@ -88,7 +72,7 @@ export class Table {
   /** Take over a whole list, as the state of the past has it. */
   fill(rows) {
     this.clear();
-    for (const row of rows) this.set(KEYS[this.name](row), row);
+    for (const row of rows) this.set(keyOf(this.name, row), row);
     return this;
   }
 
@@ -99,8 +83,7 @@ export class Table {
       this.stream = message.stream;
       this.absent = message.waiting ?? "";
     }
-    const key = KEYS[this.name];
-    for (const row of message.rows) this.set(key(row), row);
+    for (const row of message.rows) this.set(keyOf(this.name, row), row);
     for (const name of message.removed ?? []) this.remove(name);
     // Half a batch is no state to resume from.
     this.sequence = message.has_more ? null : message.sequence;
@@ -117,7 +100,7 @@ export class Stream {
   /** onState(word), onRows(channel): what happened; rows are read from `tables`. */
   constructor({onState, onRows}) {
     this.tables = {};
-    for (const name of Object.keys(KEYS)) this.tables[name] = new Table(name);
+    for (const name of Object.keys(KEY_FIELDS)) this.tables[name] = new Table(name);
     this.onState = onState;
     this.onRows = onRows;
     this.retryMs = RETRY_MS_MIN;

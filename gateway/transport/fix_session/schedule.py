@@ -15,35 +15,37 @@ _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "su
 
 @dataclass(frozen=True)
 class Schedule:
-    """`start` and `end` as `HH:MM:SS`, with both days for a weekly session; `days`: those on which
-    a daily one begins, none = every day. Equal = around the clock, a new period at each start. No
-    start = non-stop: one period for ever. When clocks change, a time that comes twice is the first
-    of the two, and one that is left out comes as much later."""
+    """`start_time` and `end_time` as `HH:MM:SS`, with both days for a weekly session; `days`: those
+    on which a daily one begins, none = every day. Equal times = around the clock, a new period at
+    each start. No start = non-stop: one period for ever. When clocks change, a time that comes
+    twice is the first of the two, and one that is left out comes as much later. The words are those
+    of the setting `fix.schedule`."""
 
-    start: str = ""
-    end: str = ""
+    start_time: str = ""
+    end_time: str = ""
     start_day: str = ""
     end_day: str = ""
-    zone: str = "UTC"
+    time_zone: str = "UTC"
     days: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if bool(self.start) != bool(self.end) or bool(self.start_day) != bool(self.end_day):
+        is_paired = bool(self.start_time) == bool(self.end_time)
+        if not is_paired or bool(self.start_day) != bool(self.end_day):
             raise ValueError("a schedule has a start and an end, or neither")
-        if not self.start and (self.end_day or self.days):
+        if not self.start_time and (self.end_day or self.days):
             raise ValueError("a schedule by days needs the times of its days")
         if self.start_day and self.days:
             raise ValueError("a schedule is weekly, or begins on each of its days")
         for day in (self.start_day, self.end_day, *self.days):
             if day and day not in _DAYS:
                 raise ValueError(f"day {day!r}: expected one of {', '.join(_DAYS)}")
-        if self.start:
-            time.fromisoformat(self.start), time.fromisoformat(self.end)
-        ZoneInfo(self.zone)
+        if self.start_time:
+            time.fromisoformat(self.start_time), time.fromisoformat(self.end_time)
+        ZoneInfo(self.time_zone)
 
     @cached_property
     def _zone(self) -> ZoneInfo:
-        return ZoneInfo(self.zone)
+        return ZoneInfo(self.time_zone)
 
     def period_start_ns(self, now_ns: int) -> int:
         """When the newest period began, 0 for a non-stop session."""
@@ -51,7 +53,7 @@ class Schedule:
 
     def period_end_ns(self, now_ns: int) -> int:
         """When the newest period ends or ended, 0 for a non-stop session."""
-        return self._period(now_ns)[1] if self.start else 0
+        return self._period(now_ns)[1] if self.start_time else 0
 
     def is_open(self, now_ns: int) -> bool:
         """Whether now lies within a period."""
@@ -64,24 +66,24 @@ class Schedule:
 
     def _period(self, now_ns: int) -> tuple[int, int]:
         """Start and end of the newest period that has begun."""
-        if not self.start:
+        if not self.start_time:
             return 0, 1 << 63
         local = datetime.fromtimestamp(now_ns // _SECOND_NS, UTC).astimezone(self._zone)
-        start_time, end_time = time.fromisoformat(self.start), time.fromisoformat(self.end)
+        begins, ends = time.fromisoformat(self.start_time), time.fromisoformat(self.end_time)
         first_day = _DAYS.index(self.start_day) if self.start_day else None
         first_days = {_DAYS.index(each) for each in (self.start_day, *self.days) if each}
         for days_ago in range(9):
             day = local.date() - timedelta(days=days_ago)
             if first_days and day.weekday() not in first_days:
                 continue
-            start_ns = self._ns(datetime.combine(day, start_time))
+            start_ns = self._ns(datetime.combine(day, begins))
             if start_ns > now_ns:
                 continue
-            length = int(start_time >= end_time)
+            length = int(begins >= ends)
             if first_day is not None:
                 length = (_DAYS.index(self.end_day) - first_day) % 7
-                length = 7 if length == 0 and start_time >= end_time else length
-            end = datetime.combine(day + timedelta(days=length), end_time)
+                length = 7 if length == 0 and begins >= ends else length
+            end = datetime.combine(day + timedelta(days=length), ends)
             return start_ns, self._ns(end)
         raise AssertionError("a schedule begins at least once in nine days")
 

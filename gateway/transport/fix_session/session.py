@@ -7,15 +7,16 @@ application took the message. Sources: FIX 4.2, 4.4 and FIXT 1.1 specification, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from gateway.transport.fix_session import answers, checks, handshake
+from gateway.transport.fix_session import checks, handshake
+from gateway.transport.fix_session.admin import AdminMessages
 from gateway.transport.fix_session.application import BusinessReject, FixApplication
-from gateway.transport.fix_session.gap import EarlyMessages, ResendWish
 from gateway.transport.fix_session.handshake import Numbers, Refused, Taken
-from gateway.transport.fix_session.message import Field, FixMessage, number_of
+from gateway.transport.fix_session.inbound import Inbound
+from gateway.transport.fix_session.message import FixMessage, number_of
 from gateway.transport.fix_session.outbound import Body, Outbound
 from gateway.transport.fix_session.reject_reason import RejectReason
 from gateway.transport.fix_session.screen import screen_of
@@ -51,9 +52,10 @@ class FixSession:
         self.is_paused = False
         self._application = application
         self._out = Outbound(settings, store)
+        self._say = AdminMessages(settings, self._out)
         self._screen = screen_of(settings)
-        self._early = EarlyMessages(queued_max=settings.queued_max, chunk=settings.resend_chunk)
         self._timers = Timers(settings)
+        self._in = Inbound(settings, store, self._timers, self._say.resend_request)
         self._now_ns = 0
         self._reset_sent = False
         self._is_reset_told = False  # by a Logon of ours that answers a reset nobody asked for
@@ -143,7 +145,7 @@ class FixSession:
             return self._timers.logon_end_ns
         if self.state is SessionState.LOGGING_OUT:
             return self._timers.logout_end_ns
-        return self._timers.next_ns(self._out.last_sent_ns, self._early.is_open)
+        return self._timers.next_ns(self._out.last_sent_ns, self._in.is_open)
 
     def disconnected(self, now_ns: int, reason: str) -> None:
         """The line is gone, by whomever."""
@@ -152,7 +154,7 @@ class FixSession:
             return
         self.state = SessionState.DISCONNECTED
         self._out.clear()
-        self._early.clear()
+        self._in.forget()
         self._reset_sent = False
         try:
             if self.settings.is_reset_on_disconnect:
@@ -213,7 +215,7 @@ class FixSession:
         self._now_ns = now_ns
         self._reset_store()
         if self.state is SessionState.ACTIVE:
-            self._early.clear()
+            self._in.forget()
             self._reset_sent = True
             self._timers.connected(now_ns)
             self._send_logon(is_reset=True, heartbeat_s=self._timers.heartbeat_s)
@@ -234,8 +236,8 @@ class FixSession:
             "state": self.state.value,
             "next_outgoing": self.store.next_outgoing,
             "next_expected": self.store.next_expected,
-            "is_gap_open": self._early.is_open,
-            "early_dropped": self._early.dropped,
+            "is_gap_open": self._in.is_open,
+            "early_dropped": self._in.dropped,
             "sent": self._out.sent,
             "resent": self._out.resent,
             **self.counts,
@@ -290,7 +292,7 @@ class FixSession:
             self._refused(verdict)
             return
         if verdict.says_reset:
-            self._early.clear()
+            self._in.forget()
         if verdict.is_reset:
             self._reset_store()
             self._timers.heartbeat_s = verdict.heartbeat_s
@@ -322,21 +324,17 @@ class FixSession:
         if wanted is not None and wanted < answer_number:
             self._resend(max(wanted, 1), self.store.next_outgoing - 1)
         if number > self.store.next_expected:
-            wish = self._early.add(number, None, self.store.next_expected)
-            if wanted is None:
-                self._ask(wish)
-            else:
-                self._timers.asked(self._now_ns)
+            self._in.keep_logon(number, self._now_ns, is_told=wanted is not None)
         _LOG.info("%s: logged on", self.identity)
         self._application.on_logon(self)
 
     def _send_logon(self, *, is_reset: bool, heartbeat_s: int) -> int:
-        expected = self.store.next_expected
-        body = answers.logon_body(
-            self.settings, expected, is_reset=is_reset, heartbeat_s=heartbeat_s
+        return self._say.logon(
+            *(self.store.next_expected, self._now_ns),
+            is_reset=is_reset,
+            heartbeat_s=heartbeat_s,
+            complete=partial(self._application.fill_logon, self),
         )
-        complete = partial(self._application.fill_logon, self)
-        return self._out.send(MessageType.LOGON, body, self._now_ns, complete=complete)
 
     # -- messages of an active session ------------------------------------------------------------
 
@@ -372,7 +370,7 @@ class FixSession:
     def _took_screened(self, message: FixMessage) -> bool:
         """One that is due and certainly good goes straight to the application."""
         expected = self.store.next_expected
-        if message.frame is None or self._reset_sent or not self._early.is_idle(expected):
+        if message.frame is None or self._reset_sent or not self._in.is_idle():
             return False
         if self._screen.check(message.frame, self._now_ns) != expected:
             return False
@@ -383,11 +381,10 @@ class FixSession:
         return True
 
     def _too_high(self, message: FixMessage | None, number: int) -> None:
-        expected = self.store.next_expected
         if not self.settings.has_resend:
-            self._refuse(checks.too_high(number, expected))
+            self._refuse(checks.too_high(number, self.store.next_expected))
             return
-        self._ask(self._early.add(number, message, expected))
+        self._in.keep(number, message, self._now_ns)
 
     def _too_low(self, message: FixMessage, number: int) -> None:
         if not message.is_possible_duplicate:
@@ -427,9 +424,7 @@ class FixSession:
 
     def _quiet_admin(self, message: FixMessage) -> None:
         if message.message_type == MessageType.TEST_REQUEST:
-            self._send_admin(
-                MessageType.HEARTBEAT, [(Tag.TEST_REQ_ID, message.echo(Tag.TEST_REQ_ID))]
-            )
+            self._say.heartbeat_for(message, self._now_ns)
         elif message.message_type == MessageType.REJECT:
             _LOG.warning("%s: rejected by the peer: %r", self.identity, message)
             self._application.on_reject(self, message)
@@ -473,7 +468,7 @@ class FixSession:
         if number == self.store.next_expected:
             self._advance(number + 1)
         if self.state is not SessionState.LOGGING_OUT:
-            self._send_logout("")
+            self._say.logout("", self._now_ns)
         if self.settings.is_reset_on_logout:
             self._reset_store()  # The answer is queued and keeps its number.
         self._close("logged out")
@@ -481,16 +476,14 @@ class FixSession:
     # -- the numbers ------------------------------------------------------------------------------
 
     def _advance(self, expected: int) -> None:
-        self.store.set_next_expected(expected)
-        self._timers.progressed(self._now_ns)
+        self._in.advance(expected, self._now_ns)
 
     def _drain(self) -> None:
         """Whatever waited for its turn, then what is still missing."""
         while self.state is SessionState.ACTIVE and self.close_reason is None:
             expected = self.store.next_expected
-            is_there, message = self._early.pop(expected)
+            is_there, message = self._in.next(self._now_ns)
             if not is_there:
-                self._ask(self._early.advanced(expected))
                 return
             if message is None:
                 self._advance(expected + 1)
@@ -498,13 +491,6 @@ class FixSession:
                 self._process(message, expected)
                 if self.store.next_expected == expected:
                     return  # Rejected without being counted: asked for again by the clock.
-
-    def _ask(self, wish: ResendWish | None) -> None:
-        if wish is None:
-            return
-        self._timers.asked(self._now_ns)
-        body = answers.resend_body(wish, self.identity.version)
-        self._send_admin(MessageType.RESEND_REQUEST, body)
 
     def _resend(self, first: int, last: int) -> bool:
         now_ns, ask = self._now_ns, self._application.may_resend
@@ -542,16 +528,14 @@ class FixSession:
             self._close("nothing heard for 2.4 heartbeats")
         elif self._timers.is_period_over(now_ns):
             self._begin_logout(_PERIOD_END)
-        elif self._early.is_open and self._timers.is_resend_late(now_ns):
-            if self._timers.resend_attempts >= self.settings.resend_attempts_max:
+        elif self._in.is_late(now_ns):
+            if not self._in.ask_again(now_ns):
                 self._fail("ResendRequest was not answered")
-            else:
-                self._ask(self._early.again(self.store.next_expected))
         elif self._timers.needs_test_request(now_ns):
             self._timers.asked_for_life()
-            self._send_admin(MessageType.TEST_REQUEST, [(Tag.TEST_REQ_ID, b"TEST")])
+            self._say.test_request(now_ns)
         elif self._timers.needs_heartbeat(now_ns, self._out.last_sent_ns):
-            self._send_admin(MessageType.HEARTBEAT, [])
+            self._say.heartbeat(now_ns)
 
     def _reject(self, message: FixMessage, fault: Fault, number: int) -> None:
         """The number counts as used, a SequenceReset's never. A Reject is not answered."""
@@ -561,24 +545,14 @@ class FixSession:
             self._advance(number + 1)
         _LOG.warning("%s: rejected: %s: %r", self.identity, fault.text, message)
         if message.message_type != MessageType.REJECT:
-            self._send_admin(
-                MessageType.REJECT, answers.session_reject(message, fault, number, self.settings)
-            )
+            self._say.reject(message, fault, number, self._now_ns)
 
     def _business_reject(self, message: FixMessage, answer: BusinessReject, number: int) -> None:
         self.counts["rejected"] += 1
-        kind, body = answers.business_reject(message, answer, number, self.settings)
-        self._send_admin(kind, body)
-
-    def _send_admin(self, kind: bytes, fields: Sequence[Field]) -> None:
-        self._out.send(kind, fields, self._now_ns)
-
-    def _send_logout(self, text: str, session_status: int | None = None) -> None:
-        body = answers.logout_body(text, session_status, self.identity.version)
-        self._send_admin(MessageType.LOGOUT, body)
+        self._say.business_reject(message, answer, number, self._now_ns)
 
     def _begin_logout(self, text: str, session_status: int | None = None) -> None:
-        self._send_logout(text, session_status)
+        self._say.logout(text, self._now_ns, session_status)
         self.state = SessionState.LOGGING_OUT
         self._timers.logged_out(self._now_ns)
 
@@ -590,7 +564,7 @@ class FixSession:
 
     def _refuse(self, text: str, session_status: int | None = None) -> None:
         """Say Logout and do not wait."""
-        self._send_logout(text, session_status)
+        self._say.logout(text, self._now_ns, session_status)
         self._close(text)
 
     def _close(self, reason: str) -> None:

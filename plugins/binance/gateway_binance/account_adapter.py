@@ -1,5 +1,5 @@
-"""What the adapters of all products do the same: one key is one account, its clock, its gaps and
-its maintenance. Never touches the port after close, whatever still arrives."""
+"""What the adapters of all products do the same: one key is one account, its lines, its clock, its
+gaps and its maintenance. Never touches the port after close, whatever still arrives."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 
 from gateway.api import (
+    AdapterPort,
     BalanceReport,
     CancelRequest,
     FillReport,
+    Instrument,
     MarketSink,
     OrderReport,
     OrderRequest,
@@ -24,7 +26,7 @@ from gateway.api import (
     VenueError,
     VenueRejected,
 )
-from gateway.transport import PortGuard, TaskKeeper, shared_counts
+from gateway.transport import PortGuard, SocketShard, TaskKeeper, shared_counts
 from gateway_binance.market_data import MarketData
 from gateway_binance.order_socket import OrderSocket
 from gateway_binance.rest import BinanceRest
@@ -47,6 +49,7 @@ class AccountQuestions(Protocol):
 
     bad_rows: int
 
+    async def instruments(self, venue: str) -> Sequence[Instrument]: ...
     async def query_order(self, client_order_id: str) -> OrderReport | None: ...
     async def open_orders(self) -> list[OrderReport]: ...
     async def fills(self, since_ns: int) -> list[FillReport]: ...
@@ -57,6 +60,18 @@ class AccountEvents(Protocol):
     """What reads the stream of every product."""
 
     def counts(self) -> dict[str, int]: ...
+    def clear(self) -> None: ...
+
+
+class AccountStream(Protocol):
+    """The line on which every product tells of the account."""
+
+    @property
+    def is_connected(self) -> bool: ...
+    async def start(self, timeout_ms: int) -> None: ...
+    async def stop(self) -> None: ...
+    def break_off(self, reason: str) -> None: ...
+    def row(self) -> dict[str, Any]: ...
 
 
 class AccountSender(Protocol):
@@ -75,11 +90,16 @@ class AccountAdapter(Generic[Asked, Heard, Sent]):
     events: Heard
     _sender: Sent
 
-    def __init__(self, venue: str, account: str, rest: BinanceRest, random: Random) -> None:
+    def __init__(
+        self, venue: str, account: str, rest: BinanceRest, random: Random, *, timeout_ms: int
+    ) -> None:
         self.venue = venue
         self._account = account
         self._rest = rest
         self._random = random
+        self._timeout_ms = timeout_ms
+        self._stream: AccountStream | None = None
+        self._lines: Sequence[SocketShard] = ()  # of prices
         self._port = PortGuard()
         self._tasks = TaskKeeper(lambda error: log.warning("%s: %s", venue, error))
         self._is_in_maintenance = False
@@ -89,23 +109,59 @@ class AccountAdapter(Generic[Asked, Heard, Sent]):
 
     # What a product says for itself.
 
-    def _is_stream_up(self) -> bool:
-        """Whether the account's line stands."""
+    async def _learn_account(self) -> None:
+        """What has to be known of the account before its stream tells of it."""
+
+    def _account_stream(self) -> AccountStream:
+        """The account's line, not started."""
         raise NotImplementedError
 
-    def _forget(self) -> None:
-        """Facts may be missing: what was awaited from the stream is not awaited any more."""
-        raise NotImplementedError
-
-    def _line_rows(self) -> Sequence[Mapping[str, Any]]:
-        """Rows of the lines that stand, for `counts`."""
+    def _price_lines(self) -> Sequence[SocketShard]:
+        """The lines of prices that are wanted, not started."""
         return ()
 
     def _market_of(self, sink: MarketSink, symbols: Sequence[str]) -> MarketData:
         """The product's market data, not started."""
         raise NotImplementedError
 
-    # The same everywhere.
+    # Life, the same everywhere.
+
+    async def connect(self, port: AdapterPort) -> None:
+        try:
+            await self._rest.open()
+            await self.questions.instruments(self.venue)
+            await self._learn_account()
+            self._port.open(port)
+            self._stream = self._account_stream()
+            await self._stream.start(self._timeout_ms)
+            self._lines = self._price_lines()
+            for line in self._lines:
+                await line.start()
+            if self._rest.order_socket is not None:
+                await self._rest.order_socket.start()
+            self._tasks.start(self._keep_time())
+        except BaseException:  # a connect that is given up leaves nothing behind
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        await self._end_tasks()
+        for line in self._lines:
+            await line.stop()
+        self._lines = ()
+        if self._rest.order_socket is not None:
+            await self._rest.order_socket.stop()
+        if self._stream is not None:
+            await self._stream.stop()
+            self._stream = None
+        await self._end_tasks()  # again: a line may begin some until it has stopped
+        self.events.clear()
+        await self._rest.close()
+
+    # Orders and questions, the same everywhere.
+
+    async def instruments(self) -> Sequence[Instrument]:
+        return await self.questions.instruments(self.venue)
 
     async def publish_market(self, sink: MarketSink, instruments: Sequence[str]) -> None:
         self._market = self._market_of(sink, instruments)
@@ -162,7 +218,8 @@ class AccountAdapter(Generic[Asked, Heard, Sent]):
         return {**shared, "unreadable_rows": self.questions.bad_rows, **self.events.counts()}
 
     def _all_lines(self) -> list[Mapping[str, Any]]:
-        return [*self._line_rows(), *(self._market.rows() if self._market is not None else ())]
+        own = [line.row() for line in (self._stream, *self._lines) if line is not None]
+        return [*own, *(self._market.rows() if self._market is not None else ())]
 
     async def _end_tasks(self) -> None:
         """The first step of a close."""
@@ -179,7 +236,7 @@ class AccountAdapter(Generic[Asked, Heard, Sent]):
 
     def _on_gap(self, reason: str) -> None:
         if reason:
-            self._forget()
+            self.events.clear()  # what was awaited from the stream is not awaited any more
             self._port.tell("gap_opened", reason)
         elif not self._is_in_maintenance:
             self._port.tell("gap_closed")
@@ -201,8 +258,13 @@ class AccountAdapter(Generic[Asked, Heard, Sent]):
             except VenueError as error:
                 log.info("%s: not open yet: %s", self.venue, error)
         self._is_in_maintenance = False
-        if self._is_stream_up():
+        if self._stream is not None and self._stream.is_connected:
             self._port.tell("gap_closed")
+
+    def _break_off(self, reason: str) -> None:
+        """Facts are missing that only another line brings back."""
+        if self._stream is not None:
+            self._stream.break_off(reason)
 
     async def _keep_time(self) -> None:
         while True:

@@ -14,9 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from gateway.api import (
-    AdapterPort,
     FundingReport,
-    Instrument,
     MarketSink,
     MarkReport,
     OrderRequest,
@@ -104,7 +102,7 @@ class BinanceAdapter(AccountAdapter[Questions, UserEvents, Sender]):
             random=random,
             budget_rows_file=chosen.budget_rows_file,
         )
-        super().__init__(venue, chosen.account, rest, random)
+        super().__init__(venue, chosen.account, rest, random, timeout_ms=chosen.timeout_ms)
         if chosen.order_entry == "websocket":
             rest.order_socket = self._socket_to(
                 chosen.api_socket_url,
@@ -112,8 +110,6 @@ class BinanceAdapter(AccountAdapter[Questions, UserEvents, Sender]):
                 window_ms=chosen.acceptance_window_ms,
                 timeout_ms=chosen.timeout_ms,
             )
-        self._stream: UserStream | None = None
-        self._lines: list[SocketShard] = []
         self._armed_ms = 0
         self._armed: set[str] = set()
         self._make_parts()
@@ -143,47 +139,21 @@ class BinanceAdapter(AccountAdapter[Questions, UserEvents, Sender]):
             expect=self.events.expect,
         )
 
-    # Life.
+    # Lines.
 
-    async def connect(self, port: AdapterPort) -> None:
-        try:
-            await self._rest.open()
-            await self.questions.instruments(self.venue)
-            await self.questions.mode()
-            self._port.open(port)
-            self._stream = UserStream(
-                self._settings.stream_url.rstrip("/"),
-                create_key=lambda: self._listen_key("POST"),
-                extend_key=lambda: self._listen_key("PUT"),
-                on_event=self.events.take,
-                on_gap=self._on_gap,
-                random=self._random,
-                keepalive_s=self._settings.keepalive_s,
-            )
-            await self._stream.start(self._settings.timeout_ms)
-            self._lines = self._market_lines() if self._settings.has_marks else []
-            for line in self._lines:
-                await line.start()
-            if self._rest.order_socket is not None:
-                await self._rest.order_socket.start()
-            self._tasks.start(self._keep_time())
-        except BaseException:  # a connect that is given up leaves nothing behind
-            await self.close()
-            raise
+    async def _learn_account(self) -> None:
+        await self.questions.mode()
 
-    async def close(self) -> None:
-        await self._end_tasks()
-        for line in self._lines:
-            await line.stop()
-        self._lines = []
-        if self._rest.order_socket is not None:
-            await self._rest.order_socket.stop()
-        if self._stream is not None:
-            await self._stream.stop()
-            self._stream = None
-        await self._end_tasks()  # again: a line may begin some until it has stopped
-        self.events.clear()
-        await self._rest.close()
+    def _account_stream(self) -> UserStream:
+        return UserStream(
+            self._settings.stream_url.rstrip("/"),
+            create_key=lambda: self._listen_key("POST"),
+            extend_key=lambda: self._listen_key("PUT"),
+            on_event=self.events.take,
+            on_gap=self._on_gap,
+            random=self._random,
+            keepalive_s=self._settings.keepalive_s,
+        )
 
     # Orders out.
 
@@ -203,9 +173,6 @@ class BinanceAdapter(AccountAdapter[Questions, UserEvents, Sender]):
 
     # Questions.
 
-    async def instruments(self) -> Sequence[Instrument]:
-        return await self.questions.instruments(self.venue)
-
     async def funding(self, account: str, since_ns: int) -> Sequence[FundingReport]:
         self._check_account(account)
         return await self.questions.funding(since_ns)
@@ -219,16 +186,6 @@ class BinanceAdapter(AccountAdapter[Questions, UserEvents, Sender]):
         return await self.questions.mode()
 
     # Inside.
-
-    def _is_stream_up(self) -> bool:
-        return self._stream is not None and self._stream.is_connected
-
-    def _forget(self) -> None:
-        self.events.clear()
-
-    def _break_off(self, reason: str) -> None:
-        if self._stream is not None:
-            self._stream.break_off(reason)
 
     async def _listen_key(self, method: str) -> str:
         return (await self._rest.keyed(method, "/fapi/v1/listenKey", _KEY)).listen_key
@@ -249,13 +206,11 @@ class BinanceAdapter(AccountAdapter[Questions, UserEvents, Sender]):
 
     # Prices.
 
-    def _line_rows(self) -> list[dict[str, Any]]:
-        streams = [self._stream.row()] if self._stream is not None else []
-        return [*streams, *(line.row() for line in self._lines)]
-
-    def _market_lines(self) -> list[SocketShard]:
+    def _price_lines(self) -> Sequence[SocketShard]:
         """Best prices and mark prices come on two sockets since the split into /public, /market
         and /private."""
+        if not self._settings.has_marks:
+            return ()
         lower = [symbol.lower() for symbol in self._settings.symbols]
         best = "/".join(f"{each}@bookTicker" for each in lower) or "!bookTicker"
         marks = "/".join(f"{each}@markPrice@1s" for each in lower) or "!markPrice@arr@1s"

@@ -53,5 +53,7 @@ def capabilities(venue: str, *, acceptance_window_ms: int, timeout_ms: int) -> C
         acceptance_window_ms=acceptance_window_ms,
         ack_timeout_ms=timeout_ms + 1_000,
         not_found_proof_after_ms=acceptance_window_ms + _CLOCK_MARGIN_MS,
+        # Canceled or expired without a fill: not found three days after it was made (Query Order).
+        ended_orders_kept_ms=3 * 24 * 3_600_000,
         book="previous_update",
     )

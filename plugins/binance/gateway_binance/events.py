@@ -348,11 +348,10 @@ class UserEvents:
             self._tell("margin_called", report)
 
     def _account_changed(self, event: AccountEvent) -> None:
-        """Balances and quantities follow from fills and payments; collateral from nothing else."""
+        """Balances and quantities follow from fills and payments; modes and collateral from nothing
+        else. A change of the margin type comes here too, also of flat positions."""
         for body in event.account.positions:
-            report = translate.position_seen(self._account, body, event.time)
-            if report is not None:
-                self._tell("position_seen", report)
+            self._tell("position_seen", translate.position_seen(self._account, body, event.time))
         if event.account.reason == "FUNDING_FEE":
             self._paid(event.time)
 

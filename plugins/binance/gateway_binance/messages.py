@@ -39,6 +39,7 @@ __all__ = [
     "OrderRow",
     "PositionBody",
     "PositionRow",
+    "SymbolConfigRow",
     "SymbolRow",
     "TimeRow",
     "TradeLiteEvent",
@@ -190,13 +191,22 @@ class FundingRateRow(_Row, frozen=True, rename="camel"):
 
 class PositionRow(_Row, frozen=True, rename="camel"):
     """Position Information V3. `isolated_wallet` is what lies in an isolated position, without its
-    unrealised profit, which `isolatedMargin` adds; "0" in a cross one. The mode has no field."""
+    unrealised profit, which `isolatedMargin` adds; "0" in a cross one. The mode has no field:
+    where the wallet does not say it, the configuration of its symbol does."""
 
     symbol: str
     position_side: str
     position_amt: Number
     isolated_wallet: Number | None = None
     update_time: int = 0
+
+
+class SymbolConfigRow(_Row, frozen=True, rename="camel"):
+    """Symbol Configuration (GET /fapi/v1/symbolConfig). The margin type of a symbol cannot change
+    while it has a position or an order (Change Margin Type), so it is that of its positions."""
+
+    symbol: str
+    margin_type: str  # CROSSED | ISOLATED
 
 
 class BalanceRow(_Row, frozen=True):

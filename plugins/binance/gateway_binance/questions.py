@@ -30,6 +30,7 @@ from gateway_binance.messages import (
     ModeRow,
     OrderRow,
     PositionRow,
+    SymbolConfigRow,
     SymbolRow,
     TradeRow,
 )
@@ -50,6 +51,9 @@ _ALGOS = JsonReader(list[AlgoRow], "algo orders", bytes_max=DOCUMENT_BYTES_MAX)
 _TRADES = JsonReader(list[TradeRow], "user trades", bytes_max=DOCUMENT_BYTES_MAX)
 _INCOMES = JsonReader(list[IncomeRow], "incomes", bytes_max=DOCUMENT_BYTES_MAX)
 _POSITIONS = JsonReader(list[PositionRow], "positions", bytes_max=DOCUMENT_BYTES_MAX)
+_SYMBOL_CONFIGS = JsonReader(
+    list[SymbolConfigRow], "configurations of symbols", bytes_max=DOCUMENT_BYTES_MAX
+)
 _BALANCES = JsonReader(list[BalanceRow], "balances")
 _MODE = JsonReader(ModeRow, "the position mode")
 
@@ -203,7 +207,20 @@ class Questions:
         rows = await self._rest.ask("/fapi/v3/positionRisk", _POSITIONS, weight=5)
         self._memory.symbols |= {row.symbol for row in rows}
         held = [row for row in rows if row.position_amt.strip("-0.")]
-        return [translate.position_report(self._account, row) for row in held]
+        types = await self._margin_types(held)
+        return [
+            translate.position_report(self._account, row, types.get(row.symbol, ""))
+            if translate.needs_mode(row)
+            else translate.position_report(self._account, row)
+            for row in held
+        ]
+
+    async def _margin_types(self, held: list[PositionRow]) -> dict[str, str]:
+        """Symbol -> margin type, asked for when a position does not tell its own."""
+        if not any(translate.needs_mode(row) for row in held):
+            return {}
+        rows = await self._rest.ask("/fapi/v1/symbolConfig", _SYMBOL_CONFIGS, weight=5)
+        return {row.symbol: row.margin_type for row in rows}
 
     async def balances(self) -> list[BalanceReport]:
         rows = await self._rest.ask("/fapi/v3/balance", _BALANCES, weight=5)

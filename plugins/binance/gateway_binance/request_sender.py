@@ -54,6 +54,18 @@ class RequestSender(ABC, Generic[Asked]):
     async def _replace(self, replace: ReplaceRequest) -> None:
         """One replace, to its one fact."""
 
+    async def _known(
+        self, replace: ReplaceRequest, has_enough: Callable[[KnownOrder], object]
+    ) -> KnownOrder | None:
+        """What there is to replace; the venue is asked when too little of it is known."""
+        known = self._memory.by_client(replace.client_order_id)
+        if known is None or not has_enough(known):
+            await self._questions.query_order(replace.client_order_id)
+            known = self._memory.by_client(replace.client_order_id)
+        if known is not None:
+            known.order_id = known.order_id or replace.order_id
+        return known
+
     async def _look(self, client_order_id: str) -> None:
         """What became of an order that could not be canceled or changed."""
         report = await self._questions.query_order(client_order_id)

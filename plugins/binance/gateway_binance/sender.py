@@ -252,7 +252,7 @@ class Sender(RequestSender[Questions]):
         """PUT order. Side, price and total quantity must all be sent, so what the gateway does not
         change is told as it is."""
         try:
-            known = await self._known(replace)
+            known = await self._known(replace, lambda known: replace.price or known.price)
             if known is None or (known.is_conditional and not known.venue_order_id):
                 reason = "conditional_orders_are_not_amended" if known else "order_not_found"
                 self._tell("replace_rejected", replace.order_id, reason)
@@ -266,15 +266,6 @@ class Sender(RequestSender[Questions]):
             self._not_replaced(replace, error)
         except VenueError as error:
             change_failed(self._tell, "replace_rejected", replace.order_id, error)
-
-    async def _known(self, replace: ReplaceRequest) -> KnownOrder | None:
-        known = self._memory.by_client(replace.client_order_id)
-        if known is None or not (replace.price or known.price):
-            await self._questions.query_order(replace.client_order_id)
-            known = self._memory.by_client(replace.client_order_id)
-        if known is not None:
-            known.order_id = known.order_id or replace.order_id
-        return known
 
     def _amendment(self, replace: ReplaceRequest, known: KnownOrder) -> Mapping[str, str]:
         terms = {

@@ -4,6 +4,7 @@ VenueProtocolError that names it, never a guess."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from gateway.api import (
     BalanceReport,
@@ -58,6 +59,8 @@ __all__ = [
     "instrument",
     "is_conditional",
     "leg_of",
+    "margin_mode_of",
+    "needs_mode",
     "order_parameters",
     "order_report",
     "position_report",
@@ -68,6 +71,11 @@ __all__ = [
 
 _LEGS: dict[str, LegName] = {"BOTH": "net", "LONG": "long", "SHORT": "short"}
 _POSITION_SIDES: dict[LegName, str] = {"long": "LONG", "short": "SHORT"}
+_MARGIN_MODES: dict[str, Literal["cross", "isolated"]] = {
+    "cross": "cross",
+    "crossed": "cross",
+    "isolated": "isolated",
+}
 _STATES: dict[str, VenueOrderState] = {
     "NEW": "new",
     "NEW_INSURANCE": "new",
@@ -355,7 +363,20 @@ def funding_report(
     )
 
 
-def position_report(account: str, row: PositionRow) -> PositionReport:
+def needs_mode(row: PositionRow) -> bool:
+    """Whether a position's own fields leave its margin mode open: only what lies in it tells it."""
+    return not (row.isolated_wallet or "").strip("-0.")
+
+
+def margin_mode_of(word: str) -> Literal["cross", "isolated", "unknown"]:
+    """Of `cross` | `isolated` of a stream, CROSSED | ISOLATED of a configuration."""
+    return _MARGIN_MODES.get(word.lower(), "unknown")
+
+
+def position_report(
+    account: str, row: PositionRow, margin_type: str = "ISOLATED"
+) -> PositionReport:
+    """`margin_type`: of its symbol, when the row leaves it open; "" = it was not told."""
     leg = leg_of(row.position_side)
     return PositionReport(
         account=account,
@@ -363,6 +384,7 @@ def position_report(account: str, row: PositionRow) -> PositionReport:
         leg=leg,
         quantity=_size(leg, row.position_amt),
         collateral=row.isolated_wallet,
+        margin_mode=margin_mode_of(margin_type) if margin_type else None,
         venue_time_ns=nanoseconds(row.update_time),
     )
 
@@ -383,17 +405,18 @@ def margin_call(account: str, body: CalledBody, time_ms: int) -> MarginCallRepor
     )
 
 
-def position_seen(account: str, body: PositionBody, time_ms: int) -> PositionReport | None:
-    """None of a position that is not isolated: nothing lies in it."""
+def position_seen(account: str, body: PositionBody, time_ms: int) -> PositionReport:
+    """Nothing lies in a position that is not isolated."""
     leg = leg_of(body.position_side)
-    if body.mode.lower() != "isolated":
-        return None
+    mode = margin_mode_of(body.mode) if body.mode else None
+    nothing = None if mode is None else "0"
     return PositionReport(
         account=account,
         instrument=body.symbol,
         leg=leg,
         quantity=_size(leg, body.amount),
-        collateral=body.wallet,
+        collateral=body.wallet if mode == "isolated" else nothing,
+        margin_mode=mode,
         venue_time_ns=nanoseconds(time_ms),
     )
 

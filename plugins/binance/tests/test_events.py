@@ -167,13 +167,15 @@ def held(**changes: Any) -> dict[str, Any]:
     )
 
 
-def test_isolated_positions_of_an_account_update_are_told_and_cross_ones_are_not() -> None:
+def test_positions_of_an_account_update_are_told_with_their_mode_and_what_lies_in_them() -> None:
     world = World()
     flat = held(ps="LONG", pa="0", iw="0.00000000")
-    world.events.take(account_update(flat, held(), held(mt="cross", iw="0")))
+    others = [held(mt="cross", iw="0"), held(mt="portfolio", iw="7"), held(mt="")]
+    world.events.take(account_update(flat, held(), *others))
     told = [values[0] for name, values, _ in world.facts]
-    assert [(each.leg, each.quantity, each.collateral) for each in told] == [
-        ("long", "0", "0.00000000"), ("short", "10", "6570.42511771")
+    assert [(each.leg, each.quantity, each.margin_mode, each.collateral) for each in told] == [
+        ("long", "0", "isolated", "0.00000000"), ("short", "10", "isolated", "6570.42511771"),
+        ("short", "10", "cross", "0"), ("short", "10", "unknown", "0"), ("short", "10", None, None),
     ]  # fmt: skip
     assert {each.venue_time_ns for each in told} == {1_000_000}
     assert {name for name, _, _ in world.facts} == {"position_seen"}
@@ -332,7 +334,7 @@ async def test_an_announced_fill_that_follows_is_booked_once_and_one_that_does_n
     await asyncio.sleep(0.1)
     assert world.names() == ["filled"] and world.gaps == []
     world.events.take((PAYLOADS / "trade_lite.json").read_bytes().replace(b"4007", b"4009"))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(300):
         while not world.gaps:  # noqa: ASYNC110 - a timer of the loop fills the list
             await asyncio.sleep(0.01)
     assert "4009" in world.gaps[0]

@@ -44,7 +44,7 @@ async def test_books_that_want_snapshots_leave_room_for_orders(wire: MarketWire)
     market = MarketData(wire, "ws://127.0.0.1:1", rest, sink, ["BTCUSDT"], random=Random(1))
     market._stand(["BTCUSDT"])
     asker = asyncio.create_task(market._ask_snapshots())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(300):
         await rest.is_spent.wait()
     asker.cancel()
     await asyncio.gather(asker, return_exceptions=True)

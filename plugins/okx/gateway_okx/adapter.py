@@ -51,8 +51,9 @@ __all__ = ["OkxAdapter"]
 log = logging.getLogger(__name__)
 _DAY_NS = 86_400_000_000_000
 _PRIVATE = [{"channel": "orders", "instType": "ANY"}, {"channel": "balance_and_position"}]
-# Pushed on a change and every five seconds: for those accounts that have isolated positions alone.
+# Pushed on a change, and every five seconds where what lies in isolated positions moves with time.
 _POSITIONS = {"channel": "positions", "instType": "ANY"}
+_CHANGED_POSITIONS = {**_POSITIONS, "extraParams": '{"updateInterval": "0"}'}
 # WebSocket, trading service, the same in batches of accounts or products.
 _TRADING_SERVICES = ("0", "5", "8", "9")
 _BUSINESS = [{"channel": "orders-algo", "instType": "ANY"}]
@@ -213,7 +214,7 @@ class OkxAdapter:
 
     def _private_topics(self) -> list[dict[str, str]]:
         is_isolated = self._settings.trade_mode == "isolated"
-        return [*_PRIVATE, _POSITIONS] if is_isolated else _PRIVATE
+        return [*_PRIVATE, _POSITIONS if is_isolated else _CHANGED_POSITIONS]
 
     def _private_socket(self) -> OkxSocket | None:
         return self._sockets[0] if self._sockets else None

@@ -14,6 +14,8 @@ __all__ = ["capabilities"]
 # The signature of a request is good for 30 s; expTime voids orders and amends earlier, but algo
 # orders have no expTime, so only after these can "never heard of it" not change any more.
 NOT_FOUND_PROOF_MS = 31_000
+# A canceled order without a fill is forgotten after two hours (docs/reference/venues/okx.md).
+ENDED_ORDERS_KEPT_MS = 2 * 3_600_000
 
 
 def capabilities(venue: str, *, ack_timeout_ms: int, acceptance_window_ms: int) -> Capabilities:
@@ -45,5 +47,6 @@ def capabilities(venue: str, *, ack_timeout_ms: int, acceptance_window_ms: int) 
         acceptance_window_ms=acceptance_window_ms,
         ack_timeout_ms=ack_timeout_ms,
         not_found_proof_after_ms=NOT_FOUND_PROOF_MS,
+        ended_orders_kept_ms=ENDED_ORDERS_KEPT_MS,
         book="checksum",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from decimal import Decimal
 
 import msgspec
 
@@ -37,6 +38,7 @@ class Facts:
         self._tell = tell
         self._counters = counters
         self._marks: dict[str, MarkReport] = {}
+        self._modes: dict[tuple[str, str], set[str]] = {}  # symbol, leg: modes it is held in
         self._told = told
         self._reader = order_reader(account)
         self.counts = self._reader.counts
@@ -89,9 +91,20 @@ class Facts:
         return False
 
     def _on_position(self, row: PositionRow) -> None:
-        """Flat positions are told too; those of MARGIN are balances."""
-        if row.kind != "MARGIN" and row.mode == "isolated":
-            self._tell("position_seen", translate.position_report(self._account, row))
+        """Flat positions are told too; those of MARGIN are balances. A leg may be held in both
+        modes at once, each with a row of its own."""
+        if row.kind == "MARGIN":
+            return
+        report = translate.position_report(self._account, row)
+        held = self._modes.setdefault((row.symbol, report.leg), set())
+        if Decimal(report.quantity):
+            held.add(row.mode)
+        else:
+            held.discard(row.mode)
+        if len(held) > 1:
+            report = translate.in_both_modes(report)
+        if row.mode in held or not held:
+            self._tell("position_seen", report)
 
     # Plain orders.
 

@@ -19,7 +19,7 @@ from gateway.api import (
     VenueRejected,
     VenueUnavailable,
 )
-from gateway_okx import translate
+from gateway_okx import balances, translate
 from gateway_okx.errors import verdict_of
 from gateway_okx.known_orders import KnownOrders, key_of
 from gateway_okx.rest import OkxRest
@@ -269,11 +269,10 @@ class Questions:
         rows = await self._rest.get("account/balance", {}, BalanceRow)
         if len(rows) != 1:
             raise VenueProtocolError(f"okx account/balance: {len(rows)} rows")
-        doubt = ""
-        if any(translate.has_isolated(each) for each in rows[0].details):
+        held: list[PositionRow] = []
+        if any(balances.has_isolated(each) for each in rows[0].details):
             held = await self._rest.get("account/positions", {}, PositionRow)
-            doubt = translate.doubt_of(held)
-        return translate.balance_reports(self._account, rows[0], doubt)
+        return balances.balance_reports(self._account, rows[0], held)
 
 
 def _age(row: FillRow | BillRow) -> tuple[int, int]:

@@ -370,11 +370,12 @@ class PositionRow(
         "leg": "posSide",
         "size": "pos",
         "mode": "mgnMode",
+        "currency": "ccy",
         "time_ms": "uTime",
     },
 ):
-    """Of a query or the channel. `margin`: what lies in an isolated position, empty in a cross one
-    (docs-v5, get positions and positions channel, copy of 2026-07-13)."""
+    """Of a query or the channel. `margin`: what lies in an isolated position, empty in a cross one;
+    `currency`: in which (docs-v5, get positions and positions channel, copy of 2026-07-13)."""
 
     symbol: str
     kind: str
@@ -382,6 +383,7 @@ class PositionRow(
     size: str
     mode: str = "cross"
     margin: str = ""
+    currency: str = ""
     time_ms: str = ""
 
 

@@ -6,12 +6,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from decimal import ROUND_FLOOR, Context, Decimal, InvalidOperation
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
 from gateway.api import (
-    BalanceReport,
     BorrowReport,
     FillReport,
     FundingReport,
@@ -34,10 +33,8 @@ from gateway.api.messages import (
 )
 from gateway_okx.rows import (
     AlgoRow,
-    BalanceRow,
     BillRow,
     FillRow,
-    Holding,
     InstrumentRow,
     InterestRow,
     OrderRow,
@@ -56,7 +53,6 @@ __all__ = [
     "algo_body",
     "algo_report",
     "amend_body",
-    "balance_reports",
     "borrow_report",
     "cancel_reason",
     "cause_of",
@@ -67,6 +63,7 @@ __all__ = [
     "is_algo",
     "is_done",
     "leg_of",
+    "money",
     "number",
     "order_body",
     "order_report",
@@ -130,8 +127,10 @@ _SUB_TYPE_CAUSES: Final[dict[str, FillCauseName]] = {
 }
 _EXACT: Final = Context(prec=80)
 _MONEY_STEP: Final = Decimal("1e-18")
-_DOUBLE_ERROR: Final = _EXACT.power(Decimal("0.5"), 50)  # eight last bits, relative
-_COLLATERALISED: Final = frozenset(("SWAP", "FUTURES"))
+_MARGIN_MODES: Final[dict[str, Literal["cross", "isolated"]]] = {
+    "cross": "cross",
+    "isolated": "isolated",
+}
 _PLAIN: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")  # nearly every number
 CANCEL_REASONS: Final = {
     "1": "requested",
@@ -485,7 +484,7 @@ def borrow_report(account: str, row: InterestRow) -> BorrowReport:
 
 def position_reports(account: str, rows: list[PositionRow]) -> list[PositionReport]:
     """Flat positions come with empty strings or 0 and are no positions. The same leg held in two
-    margin modes is one position here, of which nobody says what lies in it."""
+    margin modes is one position here: its mode is not known, nor what lies in it."""
     held: dict[tuple[str, LegName], list[PositionRow]] = {}
     for row in rows:
         if row.size not in ("", "0") and row.kind != "MARGIN":
@@ -496,14 +495,19 @@ def position_reports(account: str, rows: list[PositionRow]) -> list[PositionRepo
         if len(parts) > 1:
             size = sum((Decimal(number(row.size, "pos")) for row in parts), Decimal(0))
             quantity = format(size if report.leg == "net" else abs(size), "f")
-            report = msgspec.structs.replace(report, quantity=quantity, collateral=None)
+            report = in_both_modes(msgspec.structs.replace(report, quantity=quantity))
         if Decimal(report.quantity):
             reports.append(report)
     return reports
 
 
+def in_both_modes(report: PositionReport) -> PositionReport:
+    """OKX holds one leg in both modes at once when orders of both opened it."""
+    return msgspec.structs.replace(report, collateral=None, margin_mode="unknown")
+
+
 def position_report(account: str, row: PositionRow) -> PositionReport:
-    """One leg in one margin mode."""
+    """One leg in one margin mode. A flat one has none: the next order says it (`tdMode`)."""
     leg = leg_of(row.leg)
     size = Decimal(number(row.size or "0", "pos"))
     return PositionReport(
@@ -512,6 +516,7 @@ def position_report(account: str, row: PositionRow) -> PositionReport:
         leg=leg,
         quantity=format(size if leg == "net" else abs(size), "f"),
         collateral=_collateral(row, is_flat=not size),
+        margin_mode=_MARGIN_MODES.get(row.mode, "unknown") if size else None,
         venue_time_ns=time_ns(row.time_ms, "uTime") if row.time_ms else 0,
     )
 
@@ -519,50 +524,10 @@ def position_report(account: str, row: PositionRow) -> PositionReport:
 def _collateral(row: PositionRow, *, is_flat: bool) -> str | None:
     if row.mode != "isolated" or is_flat:
         return "0"
-    return _money(Decimal(number(row.margin, "margin"))) if row.margin else None
+    return money(Decimal(number(row.margin, "margin"))) if row.margin else None
 
 
-def balance_reports(account: str, row: BalanceRow, doubt: str = "") -> list[BalanceReport]:
-    """What was realised: cash and what lies in isolated positions, without the profit of open
-    ones. `doubt`: why the latter cannot be told; then the total is the cash alone."""
-    return [_balance(account, each, doubt) for each in row.details]
-
-
-def has_isolated(holding: Holding) -> bool:
-    return holding.isolated_equity not in ("", "0")
-
-
-def doubt_of(rows: list[PositionRow]) -> str:
-    """Why `isoEq` is not what lies in swaps and futures alone, "" when it is: that of a currency
-    counts every isolated position in it, also spot on margin and options opened elsewhere."""
-    others = sorted(
-        f"{row.kind} {row.symbol}"[:60]
-        for row in rows
-        if row.mode == "isolated" and row.size not in ("", "0") and row.kind not in _COLLATERALISED
-    )
-    return f"isolated position of {others[0]} ({len(others)} in all)" if others else ""
-
-
-def _balance(account: str, holding: Holding, doubt: str) -> BalanceReport:
-    """OKX subtracts and adds in doubles: `isoEq` and `isoUpl` are off by some of their last bits,
-    seen in answers as 60.383333333333326 of 60.00333... + 0.38."""
-    cash = number(holding.cash or "0", "cashBal")
-    if not has_isolated(holding) or doubt:
-        word = doubt if has_isolated(holding) else ""
-        return BalanceReport(account=account, currency=holding.currency, total=cash, doubt=word)
-    equity = Decimal(number(holding.isolated_equity, "isoEq"))
-    profit = Decimal(number(holding.isolated_profit or "0", "isoUpl"))
-    total = _EXACT.add(Decimal(cash), _EXACT.subtract(equity, profit))
-    bits = _EXACT.multiply(max(abs(equity), abs(profit)), _DOUBLE_ERROR)
-    return BalanceReport(
-        account=account,
-        currency=holding.currency,
-        total=_money(total),
-        uncertainty=format(bits, "f"),
-    )
-
-
-def _money(amount: Decimal) -> str:
+def money(amount: Decimal) -> str:
     """At the journal's 18 decimals, rounded down: small amounts come with twenty and more."""
     if amount.as_tuple().exponent < -18:  # type: ignore[operator]
         amount = amount.quantize(_MONEY_STEP, ROUND_FLOOR, _EXACT)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from gateway_okx import translate
+from gateway_okx import balances, translate
 from gateway_okx.facts import Facts
 from gateway_okx.known_orders import KnownOrders
 from gateway_okx.rest import read_rows
@@ -216,6 +216,16 @@ def test_what_lies_in_an_isolated_position_is_its_margin() -> None:
     assert told({"margin": "0.00031765432109876543"}) == [("-5", "0.000317654321098765")]
     assert told({"mgnMode": "cross", "margin": ""}) == [("-5", "0")]
     assert told({}, {"mgnMode": "cross", "pos": "-2", "margin": ""}) == [("-7", None)]
+
+    def modes(*changes: dict[str, Any]) -> list[str | None]:
+        rows = [position_row(**each) for each in changes]
+        return [each.margin_mode for each in translate.position_reports("main", rows)]
+
+    assert modes({}) == ["isolated"]
+    assert modes({"mgnMode": "cross", "margin": ""}) == ["cross"]
+    assert modes({}, {"mgnMode": "cross", "pos": "-2", "margin": ""}) == ["unknown"]
+    assert modes({"mgnMode": "quick_margin"}) == ["unknown"]
+    assert translate.position_report("main", position_row(pos="", margin="")).margin_mode is None
     flat = translate.position_report("main", position_row(pos="", margin=""))
     assert (flat.quantity, flat.collateral) == ("0", "0")
     assert flat.venue_time_ns == 1_795_261_119_000_000_000
@@ -228,7 +238,7 @@ def test_a_balance_counts_what_lies_in_isolated_positions() -> None:
             "isoEq": "60.383333333333326", "isoUpl": "0.3799999999999955"}  # fmt: skip
     raw = msgspec.Raw(json.dumps({"details": [told, {"ccy": "BTC", "cashBal": "1"}]}).encode())
     (row,) = read_rows([raw], BalanceRow, "account/balance")
-    found = {each.currency: each.total for each in translate.balance_reports("main", row)}
+    found = {each.currency: each.total for each in balances.balance_reports("main", row)}
     assert found == {"USDT": "4980.0751072120833305", "BTC": "1"}
 
 
@@ -238,24 +248,42 @@ def test_the_doubles_of_okx_are_off_by_no_more_than_is_told(lies: float) -> None
     for _ in range(500):
         profit = chance.uniform(-lies * 0.3, lies * 0.3)
         holding = Holding("USDT", repr(1e6 - lies), repr(lies + profit), repr(profit))
-        (told,) = translate.balance_reports("main", BalanceRow([holding]))
+        (told,) = balances.balance_reports("main", BalanceRow([holding]))
         off = abs(Decimal(told.total) - 1_000_000)
         assert off <= Decimal(told.uncertainty) < Decimal(lies) * Decimal("1e-14")
     equity = Fraction(holding.isolated_equity)  # above the profit
     assert Fraction(told.uncertainty) == equity / 2**50
 
 
-def test_isolated_equity_of_other_kinds_is_no_collateral_and_is_named() -> None:
-    swap = position_row()
-    margin = position_row(instType="MARGIN", instId="BTC-USDT", pos="0.5")
-    assert translate.doubt_of([swap, position_row(instType="FUTURES")]) == ""
-    assert translate.doubt_of([position_row(instType="OPTION", mgnMode="cross")]) == ""
-    assert translate.doubt_of([position_row(instType="MARGIN", pos="0")]) == ""
-    doubt = translate.doubt_of([swap, margin])
-    assert doubt == "isolated position of MARGIN BTC-USDT (1 in all)"
-    told = BalanceRow([Holding("USDT", "10", "5", "1"), Holding("BTC", "1", "0", "")])
-    found = translate.balance_reports("main", told, doubt)
-    assert [(each.total, each.doubt) for each in found] == [("10", doubt), ("1", "")]
+def test_a_balance_is_in_doubt_where_an_isolated_position_of_another_kind_touches_it() -> None:
+    swap = position_row(ccy="USDT", margin="4")
+    margin = position_row(instType="MARGIN", instId="BTC-USDT", pos="0.5", ccy="BTC")
+    option = position_row(instType="OPTION", instId="ETH-USD-261225-4000-C", ccy="ETH")
+    assert balances.doubts_of([swap, position_row(instType="FUTURES")]) == {}
+    assert balances.doubts_of([position_row(instType="OPTION", mgnMode="cross")]) == {}
+    assert balances.doubts_of([position_row(instType="MARGIN", pos="0")]) == {}
+    doubts = balances.doubts_of([swap, margin, option])
+    said = "isolated position of MARGIN BTC-USDT (1 in all)"
+    assert doubts == {
+        "BTC": said,
+        "USDT": said,
+        "ETH": "isolated position of OPTION ETH-USD-261225-4000-C (1 in all)",
+    }
+    told = BalanceRow(
+        [Holding("USDT", "10", "5", "1"), Holding("BTC", "1"), Holding("SOL", "2", "3", "1")]
+    )
+    found = balances.balance_reports("main", told, [swap, margin, option])
+    # Of USDT the cash and what lies in the swap; SOL is touched by nothing: 2 + 3 - 1.
+    assert [(each.total, each.doubt) for each in found] == [
+        ("14", said), ("1", said), ("4", "")
+    ]  # fmt: skip
+
+
+def test_a_position_that_names_no_currency_puts_every_balance_in_doubt() -> None:
+    option = position_row(instType="OPTION", instId="BTC-USD-261225-4000-C", ccy="")
+    told = BalanceRow([Holding("USDT", "10", "5", "1")])
+    (found,) = balances.balance_reports("main", told, [option])
+    assert found.doubt == "isolated position of OPTION BTC-USD-261225-4000-C (1 in all)"
 
 
 def test_an_algo_order_waits_and_names_its_child() -> None:
@@ -345,3 +373,21 @@ def test_the_step_of_a_price_is_that_of_its_band(price: str, tick: str | None) -
         {"minPx": "100", "maxPx": "10000", "tickSz": "1"}]}"""
     bands = translate.tick_bands(msgspec.json.decode(told, type=TickBandsRow))
     assert translate.tick_at(bands, price) == tick
+
+
+def test_a_leg_that_is_held_in_both_modes_has_no_mode_until_one_is_closed() -> None:
+    told: list[tuple[str, str | None, str | None]] = []
+
+    def tell(fact: str, report: Any) -> None:
+        assert fact == "position_seen"
+        told.append((report.quantity, report.margin_mode, report.collateral))
+
+    facts = Facts("main", KnownOrders(), tell=tell, counters=Counter())
+    row = json.loads((PAYLOADS / "positions.json").read_text())[0] | {"posSide": "net"}
+    cross = row | {"mgnMode": "cross", "margin": "", "pos": "2"}
+    isolated = row | {"mgnMode": "isolated", "margin": "0.01", "pos": "-5"}
+    for pushed in (cross, isolated, cross, isolated | {"pos": "0"}, cross):
+        facts.take("positions", [msgspec.Raw(json.dumps(pushed).encode())])
+    assert told == [
+        ("2", "cross", "0"), ("-5", "unknown", None), ("2", "unknown", None), ("2", "cross", "0")
+    ]  # fmt: skip

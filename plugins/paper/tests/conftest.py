@@ -29,7 +29,7 @@ from gateway_paper.venue.settings import AccountSettings, Listing, VenueSettings
 sys.path.insert(0, str(Path(__file__).parent))  # paper_under_test.py, for test modules
 
 # How long a fact may take on a loaded machine; every wait ends as soon as the fact is there.
-SECONDS_MAX = 60.0
+SECONDS_MAX = 300.0
 
 LISTINGS = (
     Listing(symbol="BTCUSDT", name="BTC-USDT", kind="linear", base="BTC", quote="USDT",

@@ -16,7 +16,7 @@ import pytest
 from gateway_paper.adapter import PaperAdapter
 from gateway_paper.venue.settings import VenueSettings
 
-SECONDS_MAX = 60.0
+SECONDS_MAX = 300.0
 PAGE = "docs/concepts/paper_venue.md"
 ORDER = {
     "account": "A", "client_order_id": "x1", "instrument": "BTCUSDT", "side": "buy",

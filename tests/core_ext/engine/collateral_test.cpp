@@ -1,5 +1,6 @@
-// What a venue says lies in an isolated position: journaled when it changed, ended by the fill that
-// makes the position flat, the same in a follower and behind a snapshot.
+// The margin mode of a position and what lies in it, by its venue's word: journaled when it
+// changed, the amount ended by the fill that makes the position flat, the same in a follower and
+// behind a snapshot.
 #include "check.hpp"
 #include "engine/engine_world.hpp"
 
@@ -15,6 +16,17 @@ PositionCollateral told_of(Int128 amount, std::int64_t venue_time_ns = 0, std::u
   told.leg = leg;
   told.evidence = static_cast<std::uint32_t>(Evidence::kStream);
   return told;
+}
+
+PositionCollateral told_of(VenueMarginMode mode, Int128 amount) {
+  PositionCollateral told = told_of(amount);
+  told.venue_margin_mode = static_cast<std::uint32_t>(mode);
+  return told;
+}
+
+VenueMarginMode mode_of(const State& state) {
+  const Collateral* row = state.collaterals.find(1, 1, 0);
+  return row == nullptr ? VenueMarginMode::kNotTold : row->mode();
 }
 
 Int128 held(const State& state, std::uint32_t leg = 0) {
@@ -50,19 +62,62 @@ TEST(an_amount_is_journaled_when_it_is_another_one_and_not_otherwise) {
   CHECK_EQUAL(written(world), 4U);
 }
 
+TEST(a_mode_is_journaled_when_it_is_another_one_and_not_otherwise) {
+  World world;
+  const State& state = world.engine.state();
+  world.engine.on_collateral(told_of(VenueMarginMode::kCross, 0));
+  world.engine.on_collateral(told_of(VenueMarginMode::kCross, 0));
+  CHECK_EQUAL(written(world), 1U);
+  CHECK(mode_of(state) == VenueMarginMode::kCross);
+  world.engine.on_collateral(told_of(VenueMarginMode::kIsolated, 500));
+  CHECK(mode_of(state) == VenueMarginMode::kIsolated && held(state) == 500);
+  world.engine.on_collateral(told_of(VenueMarginMode::kUnknown, 0));
+  CHECK(mode_of(state) == VenueMarginMode::kUnknown && held(state) == 0);
+  CHECK_EQUAL(written(world), 3U);
+}
+
+TEST(a_venue_that_does_not_say_the_mode_leaves_it_but_an_amount_is_that_of_an_isolated_one) {
+  World world;
+  const State& state = world.engine.state();
+  world.engine.on_collateral(told_of(500));  // no mode was ever told: as in older journals
+  CHECK_EQUAL(state.collaterals.find(1, 1, 0)->venue_margin_mode, 0U);
+  CHECK(mode_of(state) == VenueMarginMode::kIsolated);
+  world.engine.on_collateral(told_of(0));
+  CHECK(mode_of(state) == VenueMarginMode::kNotTold);
+  world.engine.on_collateral(told_of(VenueMarginMode::kCross, 0));
+  world.engine.on_collateral(told_of(0));
+  CHECK(mode_of(state) == VenueMarginMode::kCross);
+  world.engine.on_collateral(told_of(400));
+  CHECK(mode_of(state) == VenueMarginMode::kIsolated && held(state) == 400);
+  CHECK_EQUAL(written(world), 4U);
+}
+
+TEST(the_fill_that_makes_a_position_flat_leaves_the_mode) {
+  World world;
+  const State& state = world.engine.state();
+  trade(world, Side::kBuy, 5, 10);
+  PositionCollateral told = told_of(VenueMarginMode::kIsolated, 500);
+  told.venue_time_ns = 11;
+  world.engine.on_collateral(told);
+  trade(world, Side::kSell, 5, 20);
+  CHECK(mode_of(state) == VenueMarginMode::kIsolated && held(state) == 0);
+}
+
 TEST(what_cannot_be_is_kept_as_evidence_and_changes_nothing) {
   World world;
   world.engine.on_collateral(told_of(500));
   const std::string before = world.engine.state().hash();
-  std::vector<PositionCollateral> bad(6, told_of(1));
+  std::vector<PositionCollateral> bad(8, told_of(1));
   bad[0].account = 2;
   bad[1].instrument = 2;
   bad[2].instrument = 0;
   bad[3].leg = 3;
   bad[4].amount.e18 = -1;
   bad[5].amount.e18 = kInt128Max;
+  bad[6].venue_margin_mode = static_cast<std::uint32_t>(VenueMarginMode::kCross);
+  bad[7].venue_margin_mode = 4;
   for (const PositionCollateral& each : bad) world.engine.on_collateral(each);
-  CHECK_EQUAL(world.engine.counters().anomalies, 6U);
+  CHECK_EQUAL(world.engine.counters().anomalies, 8U);
   CHECK_EQUAL(written(world), 1U);
   CHECK_EQUAL(world.engine.state().hash(), before);
 }
@@ -123,13 +178,17 @@ TEST(a_snapshot_brings_it_back_and_leaves_out_what_has_ended) {
   world.engine.on_collateral(told_of(500, 11));
   world.engine.on_collateral(told_of(300, 12, 1));
   world.engine.on_collateral(told_of(0, 13, 1));
+  PositionCollateral cross = told_of(VenueMarginMode::kCross, 0);
+  cross.leg = 2;
+  world.engine.on_collateral(cross);
   const State& live = world.engine.state();
   std::vector<std::uint8_t> bytes;
   live.serialize(bytes);
   State restored(live.capacity);
   CHECK(restored.restore(bytes.data(), bytes.size()));
   CHECK_EQUAL(restored.hash(), live.hash());
-  CHECK_EQUAL(restored.collaterals.count(), 1U);
+  CHECK_EQUAL(restored.collaterals.count(), 2U);
+  CHECK(restored.collaterals.find(1, 1, 2)->mode() == VenueMarginMode::kCross);
   const Collateral* row = restored.collaterals.find(1, 1, 0);
   CHECK(row != nullptr && row->amount_e18 == 500 && row->venue_time_ns == 11);
   CHECK_EQUAL(row->sequence, live.collaterals.find(1, 1, 0)->sequence);

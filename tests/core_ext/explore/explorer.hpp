@@ -12,10 +12,10 @@
 namespace explore {
 
 struct Limits {
-  int preemptions = 2;                       // switches away from a thread that could go on
-  int stale_loads = 3;                       // loads that do not see the newest store
-  std::uint64_t executions = 3'000'000;      // of the depth-first search
-  std::uint64_t random_executions = 20'000;  // behind it, without these bounds
+  int preemptions = 2;                      // switches away from a thread that could go on
+  int stale_loads = 3;                      // loads that do not see the newest store
+  std::uint64_t executions = 3'000'000;     // of the depth-first search
+  std::uint64_t random_executions = 5'000;  // behind it, without these bounds
   std::uint64_t seed = 1;
   bool has_moved = true;  // plant wrong indexes too; not where one would be followed out of memory
 };

@@ -374,7 +374,7 @@ void a_kill_is_seen_and_answered() {
 TEST(a_journal_ring_holds_in_every_execution_and_every_planted_fault_is_caught) {
   using namespace proof;  // NOLINT
   explore::Limits limits;
-  limits.random_executions = 3'000;
+  limits.random_executions = 1'000;
   explore::prove("journal ring",
                  {the_ring_is_full_and_the_commit_makes_room, an_empty_ring_and_groups,
                   a_send_waits_for_the_disk, an_age_is_asked_before_an_append,

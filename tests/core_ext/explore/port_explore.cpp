@@ -198,7 +198,7 @@ using namespace proof;  // NOLINT
 
 TEST(a_shared_port_holds_in_every_execution_and_every_planted_fault_is_caught) {
   explore::Limits limits;
-  limits.random_executions = 3'000;
+  limits.random_executions = 1'000;
   explore::prove("shared port",
                  {requests_go_round_and_come_back_as_replies, long_requests_are_seen_whole,
                   lost_replies_are_told, the_end_comes_behind_everything},

@@ -199,7 +199,7 @@ void a_counted_route_is_complete() {
 TEST(rows_of_tables_hold_in_every_execution_and_every_planted_fault_is_caught) {
   using namespace proof;  // NOLINT
   explore::Limits limits;
-  limits.random_executions = 3'000;
+  limits.random_executions = 1'000;
   limits.stale_loads = 2;    // of 56 words of an order
   limits.has_moved = false;  // a wrong slot number would be followed anywhere
   explore::prove("tables",

@@ -83,7 +83,7 @@ using namespace proof;  // NOLINT
 
 TEST(measurements_hold_in_every_execution_and_every_planted_fault_is_caught) {
   explore::Limits limits;
-  limits.random_executions = 3'000;
+  limits.random_executions = 1'000;
   limits.has_moved = false;  // sums and depths are sums and depths
   explore::prove(
       "telemetry",

@@ -27,9 +27,15 @@ constexpr RecordKind kKinds[] = {RecordKind::kOrderFilled,       RecordKind::kOr
                                  RecordKind::kOrderNew,          RecordKind::kOrderReplaced,
                                  RecordKind::kInstrumentDefined, RecordKind::kAccountDefined};
 
+/// Up to the ends of what a record can hold.
+Int128 wide(const Step& step) {
+  return static_cast<Int128>(static_cast<UInt128>(Int128{step.amount}) << 64);
+}
+
 Int128 amount_of(const Step& step) {
   const Int128 amount = step.amount;
-  return (step.how & 0x40) != 0 ? amount * (static_cast<Int128>(1) << 63) : amount;
+  if ((step.how & 0x40) == 0) return amount;
+  return (step.how & 0x08) != 0 ? wide(step) : amount * (static_cast<Int128>(1) << 63);
 }
 
 /// A fill whose image is right unless `how` lies about it.
@@ -42,7 +48,7 @@ void fill(check::PaperJournal& journal, const Step& step) {
   out.side = static_cast<Side>(step.side);
   out.quantity = step.quantity;
   out.value.e18 = amount_of(step);
-  out.fee.e18 = step.amount / 7;
+  out.fee.e18 = (step.how & 0x04) != 0 ? wide(step) : Int128{step.amount / 7};
   out.fee_currency = step.how % 5;
   out.booked_before = (step.how & 0x20) != 0 ? step.ordinal : 0;
   const std::uint8_t mode = check::PaperJournal::is_spot(1 + step.instrument % 5) ? 0 : 1;
@@ -83,6 +89,8 @@ void take(check::PaperJournal& journal, const Step& step) {
       revised.quantity = step.quantity;
       revised.value.e18 = amount_of(step);
       revised.fill_ordinal = step.ordinal;
+      revised.fee_currency = step.how % 5;
+      if ((step.how & 0x04) != 0) revised.fee.e18 = wide(step);
       return journal.write(kind, revised);
     }
     case RecordKind::kFunding: {

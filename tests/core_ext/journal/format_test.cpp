@@ -38,6 +38,7 @@ SAME(gateway::journal::SegmentHeader, gateway_journal_segment, header_crc);
 SAME(gateway::journal::SealFile, gateway_journal_seal, sha256);
 SAME(gateway::journal::SealFile, gateway_journal_seal, crc);
 SAME(gateway::journal::SuperblockCopy, gateway_journal_superblock, written_ns);
+SAME(gateway::journal::SuperblockCopy, gateway_journal_superblock, lost_epoch);
 SAME(gateway::journal::SuperblockCopy, gateway_journal_superblock, crc);
 SAME(gateway::journal::SnapshotHeader, gateway_journal_snapshot, payload_sha256);
 SAME(gateway::journal::SnapshotHeader, gateway_journal_snapshot, header_crc);

@@ -59,6 +59,56 @@ bool append(Journal& journal, std::uint64_t seed) {
 
 }  // namespace
 
+TEST(what_a_lost_ring_may_have_taken_is_remembered_until_it_is_forgotten) {
+  Files files;
+  gateway::platform::PosixStorage storage;
+  const auto life = [&](const auto& work) {
+    Count count;
+    Journal journal(storage);
+    CHECK(journal.open(files.options(), count));
+    work(journal);
+  };
+  const auto lose_the_ring = [&] { std::filesystem::remove_all(files.options().ring_directory); };
+  const auto killed = [](Journal& journal) {
+    CHECK(append(journal, 7));
+    while (journal.commit().step() == StepResult::kAdvanced) continue;
+  };
+  life([&](Journal& journal) {
+    CHECK_EQUAL(journal.lost_epoch(), 0U);
+    killed(journal);
+  });
+  life([&](Journal& journal) {  // a kill loses nothing
+    CHECK_EQUAL(journal.lost_epoch(), 0U);
+    killed(journal);
+  });
+  lose_the_ring();
+  std::int64_t since = 0;
+  life([&](Journal& journal) {
+    CHECK_EQUAL(journal.lost_epoch(), 2U);
+    since = journal.lost_after_ns();
+    CHECK(append(journal, 1'000'000));
+    CHECK(journal.close(9));
+  });
+  life([&](Journal& journal) {  // a clean stop in between proves nothing about what was lost
+    CHECK_EQUAL(journal.lost_epoch(), 2U);
+    CHECK_EQUAL(journal.lost_after_ns(), since);
+    killed(journal);
+  });
+  lose_the_ring();
+  life([&](Journal& journal) {
+    CHECK_EQUAL(journal.lost_epoch(), 4U);
+    CHECK_EQUAL(journal.lost_after_ns(), since);  // of the older ones it is as it was
+    CHECK(journal.forget_loss(10));
+    CHECK(append(journal, 3));
+    CHECK(journal.close(11));
+  });
+  lose_the_ring();
+  life([&](Journal& journal) {  // nothing: the stop had stored all
+    CHECK_EQUAL(journal.lost_epoch(), 0U);
+    CHECK_EQUAL(journal.lost_after_ns(), 0);
+  });
+}
+
 TEST(a_clean_stop_and_start_keeps_everything_and_raises_the_epoch) {
   Files files;
   gateway::platform::PosixStorage storage;

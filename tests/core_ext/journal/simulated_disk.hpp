@@ -223,19 +223,23 @@ class Disk final : public gateway::platform::Storage {
   /// A number that two different disks share once in 2^64 pairs.
   [[nodiscard]] std::uint64_t fingerprint() const {
     std::uint64_t lanes[4] = {1, 2, 3, 4};  // beside each other: one would wait on itself
+    const auto mix = [](std::uint64_t& sum, std::uint64_t word) {
+      sum = (sum ^ word) * 0xD6E8FEB86659FD93ULL;
+      sum ^= sum >> 32;
+    };
     const auto add = [&](const void* data, std::size_t bytes) {
       const auto* at = static_cast<const std::uint8_t*>(data);
-      std::size_t lane = 0;
-      const auto take = [&](std::uint64_t word) {
-        std::uint64_t& sum = lanes[lane++ % 4];
-        sum = (sum ^ word) * 0xD6E8FEB86659FD93ULL;
-        sum ^= sum >> 32;
-      };
-      take(bytes);
-      for (std::size_t i = 0; i < bytes; i += 8) {
+      mix(lanes[0], bytes);
+      std::size_t i = 0;
+      for (; i + sizeof lanes <= bytes; i += sizeof lanes) {
+        std::uint64_t words[4];
+        std::memcpy(words, at + i, sizeof words);
+        for (std::size_t lane = 0; lane < 4; ++lane) mix(lanes[lane], words[lane]);
+      }
+      for (; i < bytes; i += 8) {
         std::uint64_t word = 0;
         std::memcpy(&word, at + i, std::min<std::size_t>(8, bytes - i));
-        take(word);
+        mix(lanes[i / 8 % 4], word);
       }
     };
     for (const auto& [path, file] : names_) {

@@ -359,6 +359,52 @@ TEST(an_overflow_is_left_out_whole) {
   CHECK(journal.booked(kMain, 2, 0)->lots.now().average.quantity == 0);
 }
 
+TEST(an_amount_that_nobody_can_take_back_is_left_out) {
+  PaperJournal journal;
+  journal.write(RecordKind::kBalanceChanged, moved(kMain, 2, kInt128Min, BalanceReason::kDeposit));
+  Funding funding{};
+  funding.account = kMain;
+  funding.instrument = funding.currency = 2;
+  funding.amount.e18 = kInt128Min;
+  journal.write(RecordKind::kFunding, funding);
+  Execution fill = bought(5, 100);
+  journal.fill(0, kMain, 2, fill);
+  FillRevised revised{};
+  revised.account = kMain;
+  revised.instrument = 2;
+  revised.fill_ordinal = 1;
+  revised.quantity = revised.position_quantity = 5;
+  revised.value.e18 = revised.position_cost.e18 = 100;
+  revised.fee_currency = 3;  // that is not the book's, so that the book takes any
+  revised.fee.e18 = kInt128Min;
+  journal.write(RecordKind::kFillCorrected, revised);
+  fill.fee_currency = 3;
+  fill.fee_e18 = kInt128Min;
+  journal.fill(0, kHedge, 2, fill);
+  CHECK_EQUAL(journal.books.unbooked_count(UnbookedReason::kOverflow), 4U);
+  CHECK_EQUAL(journal.books.unbooked_count(), 4U);
+  CHECK(is_zero(journal.books) && journal.books.accounts().is_balanced());
+}
+
+TEST(shares_that_leave_the_range_on_their_way_to_the_whole_are_left_out) {
+  PaperJournal journal;
+  StrategyId strategy = 0;
+  for (const int quantity : {-3, -3, -3, 3, 3, 4}) {  // one in all
+    Execution fill = bought(quantity < 0 ? -quantity : quantity, 100);
+    fill.side = quantity < 0 ? Side::kSell : Side::kBuy;
+    ++strategy;
+    journal.fill(journal.order(kMain, 2, strategy, fill.side), kMain, 2, fill);
+  }
+  Funding funding{};
+  funding.account = kMain;
+  funding.instrument = funding.currency = 2;
+  funding.amount.e18 = (static_cast<Int128>(1) << 124) - 1;
+  journal.write(RecordKind::kFunding, funding);
+  CHECK_EQUAL(journal.books.unbooked_count(UnbookedReason::kOverflow), 1U);
+  CHECK(journal.booked(kMain, 2, 1)->funding_e18 == 0);
+  CHECK(is_zero(journal.books) && journal.books.accounts().is_balanced());
+}
+
 TEST(a_record_shorter_than_its_kind_is_not_booked) {
   PaperJournal journal;
   struct {

@@ -30,7 +30,8 @@ struct Twin {
   std::uint64_t revision = 0;
   std::uint64_t records = 0;
 
-  explicit Twin(std::uint64_t seed) : random(seed) {
+  explicit Twin(std::uint64_t seed, const RuntimeOptions& wanted = options())
+      : world(wanted), random(seed) {
     AccountDefined account = engine.state().registry.accounts.at(1).definition;
     account.id = 2;
     account.name.assign("second");
@@ -201,6 +202,8 @@ struct Twin {
     told.leg = static_cast<std::uint32_t>(random.below(3));
     told.amount.e18 = static_cast<Int128>(random.below(3));
     told.evidence = 1 + static_cast<std::uint32_t>(random.below(2));
+    told.venue_margin_mode =
+        static_cast<std::uint32_t>(random.below(4));  // cross with an amount too
     engine.on_collateral(told);
   }
   void control() {

@@ -48,7 +48,7 @@ static void print_money(void) {
   FIELD(balance, sequence);
   SIZE(collateral), FIELD(collateral, account), FIELD(collateral, instrument);
   FIELD(collateral, amount_e18), FIELD(collateral, sequence), FIELD(collateral, venue_time_ns);
-  FIELD(collateral, leg), FIELD(collateral, evidence);
+  FIELD(collateral, leg), FIELD(collateral, evidence), FIELD(collateral, venue_margin_mode);
 }
 
 static void print_orders(void) {

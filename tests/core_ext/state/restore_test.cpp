@@ -245,6 +245,9 @@ TEST(a_balance_of_nobody_or_of_nothing_is_refused) {
   REFUSES(kCollaterals, Collateral, amount_e18, 0);
   REFUSES(kCollaterals, Collateral, amount_e18, -1);
   REFUSES(kCollaterals, Collateral, evidence, 6);
+  REFUSES(kCollaterals, Collateral, venue_margin_mode, 1);  // nothing lies in a cross position
+  REFUSES(kCollaterals, Collateral, venue_margin_mode, 4);
+  REFUSES(kCollaterals, Collateral, reserved, 1);
 }
 
 TEST(no_single_broken_byte_ends_the_process) {

@@ -1,6 +1,7 @@
 """Days for the tests of what-if: random trading through a real inline engine with a virtual clock,
 restarts and all, from one seed; and a small day with a known course."""
 
+import json
 import os
 import random
 import shutil
@@ -8,6 +9,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
+from click.testing import CliRunner
 from engine_world import (
     ACTIVE,
     BUY,
@@ -33,7 +35,12 @@ from engine_world import (
     World,
 )
 
+from gateway.commands import whatif
+
 BEGIN_NS = 1_795_212_000_000_000_000
+MS_NS = 1_000_000
+KEPT_MS = 50
+KEPT = KEPT_MS << 16  # in the upper half of the flags
 ONE_CANCELS_OTHER, ONE_UPDATES_OTHER, BRACKET = 1, 2, 3
 
 
@@ -52,6 +59,37 @@ def opened(root, **options):
     sizes = {"segment_bytes": 1 << 20, "ring_bytes": 1 << 20, "orders_max": 1024,
              "idempotency_max": 4096, "positions_max": 256}  # fmt: skip
     return World(str(root / "journal"), str(root / "ring"), **(sizes | options))
+
+
+@contextmanager
+def recorded_day():
+    """(world, journal) of a day that began with prices and a venue that is reconciled; what reads
+    the journal stops the engine first."""
+    with place() as root:
+        world = opened(root)
+        world.engine.set_time(BEGIN_NS)
+        world.session(2)
+        yield world, root / "journal"
+
+
+def meet(world):
+    """Alpha's buy of 3 meets beta's sell of 2 here, at the middle of bid and ask, and what is left
+    of the buy goes out and is accepted: their order ids."""
+    assert world.adapter.marked(world.spot, "", "99.90", "100.10", "")
+    world.turn()
+    buy = world.order(quantity="3", price="101", flags=KEPT)
+    sell = world.order(SELL, "2", "99", flags=KEPT, strategy=world.other_strategy)
+    world.pass_time(KEPT_MS * MS_NS)
+    world.turn()
+    world.fact("accepted", buy, f"V{buy}", False, 1, 1)
+    return buy, sell
+
+
+def asked(journal, *arguments, fails=0):
+    """What `gateway whatif` answers as a document."""
+    result = CliRunner().invoke(whatif.command, [str(journal), *arguments, "--json"])
+    assert result.exit_code == fails, result.output
+    return json.loads(result.stdout.splitlines()[-1])
 
 
 class Trader:

@@ -13,7 +13,7 @@ from gateway.analytics.aggregation import (
     MapEntry,
     asset_rows,
     consolidated_rows,
-    group_rows,
+    linked_rows,
     load_map,
 )
 from gateway.analytics.exposure import Rate
@@ -163,7 +163,7 @@ def order(number, side, state, quantity, done):
 )  # fmt: skip
 def test_a_group_has_one_state_and_names_what_stands_alone(members, state, risk):
     orders = [order(10 + number, *each) for number, each in enumerate(members)]
-    (row,) = group_rows([*orders, {"order_id": "99", "linked_to": None}])
+    (row,) = linked_rows([*orders, {"order_id": "99", "linked_to": None}])
     assert (row["state"], row["leg_risk"], len(row["members"])) == (state, risk, len(members))
 
 

@@ -10,24 +10,16 @@ import pytest
 from click.testing import CliRunner
 from engine_world import NET, SECOND_NS, SELL, STRATEGY
 from msgspec import structs
-from recorded_days import BEGIN_NS, Trader, opened, place, random_day
+from recorded_days import Trader, asked, opened, place, random_day, recorded_day
 
 from gateway.__main__ import root as gateway
 from gateway._core.engine import Engine
-from gateway.commands import whatif
 from gateway.commands.other_journal import journal_to_make
 from gateway.commands.output import CommandFailure
 from gateway.config.limits import LimitRow
 from gateway.core.refusals import describe_number
 from gateway.journal import reader
 from gateway.ledger import open_books
-
-
-def asked(journal, *arguments, fails=0):
-    """What the command answers as a document."""
-    result = CliRunner().invoke(whatif.command, [str(journal), *arguments, "--json"])
-    assert result.exit_code == fails, result.output
-    return json.loads(result.stdout.splitlines()[-1])
 
 
 @pytest.mark.parametrize("seed", [2, 5, 8, 13])
@@ -150,10 +142,7 @@ def test_whatever_is_assumed_of_many_days_their_worlds_are_sound(seed, tmp_path)
 @pytest.fixture(scope="module")
 def day():
     """Two strategies buy one at a time, everything fills; three orders are refused for size."""
-    with place() as root:
-        world = opened(root)
-        world.engine.set_time(BEGIN_NS)
-        world.session(2)
+    with recorded_day() as (world, journal):
         world.mark("100")
         world.limit(STRATEGY, world.strategy, order_quantity_max="5")
         world.mark("105")
@@ -176,7 +165,7 @@ def day():
         world.fact("funding", world.account, world.perpetual, NET, world.usd, "-32", "0.0001", "f1",
                    world.engine.now_ns())  # fmt: skip
         world.engine.stop()
-        yield root / "journal"
+        yield journal
 
 
 def row_of(rows, **wanted):
@@ -358,25 +347,19 @@ def test_a_damaged_or_pruned_journal_is_no_shorter_day(day, tmp_path):
 
 
 def test_what_no_limit_refused_stands_as_in_fact_whatever_has_changed():
-    with place() as root:
-        world = opened(root)
-        world.engine.set_time(BEGIN_NS)
-        world.session(2)
+    with recorded_day() as (world, journal):
         world.mark("100")
         world.order(quantity="2")
         iceberg = world.submit(quantity="1", display_quantity="0.5")
         assert describe_number(iceberg[4]).name == "UNSUPPORTED_FLAG"
         world.engine.stop()
-        told = asked(root / "journal", "--set-limit", "strategy", "alpha", "order_quantity_max=1")
+        told = asked(journal, "--set-limit", "strategy", "alpha", "order_quantity_max=1")
     counts = told["counts"]
     assert (counts["refused"], counts["accepted"], counts["refusals_kept"]) == (1, 0, 1)
 
 
 def test_a_bust_reaches_the_side_it_was_told_of_when_both_have_one_trade_id():
-    with place() as root:
-        world = opened(root)
-        world.engine.set_time(BEGIN_NS)
-        world.session(2)
+    with recorded_day() as (world, journal):
         world.mark("100")
         sold = world.working(SELL, "1", "100", strategy=world.other_strategy)
         bought = world.working(quantity="1", price="100")
@@ -385,7 +368,7 @@ def test_a_bust_reaches_the_side_it_was_told_of_when_both_have_one_trade_id():
         world.fill(sold, "1", trade="T", side=SELL, time_ns=now_ns)
         world.revise(bought, "T", 1)
         world.engine.stop()
-        told = asked(root / "journal")
+        told = asked(journal)
     assert told["equal"] == "journal", told["differences"]
 
 
@@ -397,7 +380,7 @@ def test_a_directory_that_holds_something_is_not_written_into(day, tmp_path):
 
 
 def test_without_room_or_when_it_is_ended_nothing_is_left_behind(day, tmp_path):
-    kept = tmp_path / "kept"
+    kept, before = tmp_path / "kept", signal.getsignal(signal.SIGHUP)
     with pytest.raises(CommandFailure) as caught, journal_to_make(kept, day, lambda path: 100):
         raise AssertionError("there is no room")
     assert caught.value.error["code"] == "BAD_TARGET"
@@ -410,7 +393,7 @@ def test_without_room_or_when_it_is_ended_nothing_is_left_behind(day, tmp_path):
                 signal.raise_signal(number)
             assert ended.value.code == 128 + number
         assert not any(each.exists() for each in places)
-    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGHUP) is before
     assert asked(day, "--out", str(kept))["kept"] == str(kept)
 
 

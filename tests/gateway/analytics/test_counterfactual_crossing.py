@@ -1,26 +1,12 @@
 """What-if on days with orders that were kept to be crossed: without a change they are themselves,
 and a meeting that cannot be here is none, on both sides."""
 
-import json
-
 import pytest
-from click.testing import CliRunner
-from engine_world import LIMIT, MARKET, SECOND_NS, SELL, STRATEGY
-from recorded_days import BEGIN_NS, Trader, opened, place
+from engine_world import LIMIT, MARKET, SECOND_NS, STRATEGY
+from recorded_days import KEPT_MS, MS_NS, Trader, asked, meet, place, recorded_day
 
-from gateway.commands import whatif
 from gateway.journal import reader
 from gateway.ledger import open_books
-
-KEPT_MS = 50
-KEPT = KEPT_MS << 16  # in the upper half of the flags
-MS_NS = 1_000_000
-
-
-def asked(journal, *arguments):
-    result = CliRunner().invoke(whatif.command, [str(journal), *arguments, "--json"])
-    assert result.exit_code == 0, result.output
-    return json.loads(result.stdout.splitlines()[-1])
 
 
 class _Crossing(Trader):
@@ -72,23 +58,14 @@ def test_many_random_days_with_crosses_and_no_change_are_themselves(seed):
 @pytest.fixture(scope="module")
 def day():
     """Alpha's buy of 3 meets beta's sell of 2 here, what is left goes out and is filled there."""
-    with place() as root:
-        world = opened(root)
-        world.engine.set_time(BEGIN_NS)
-        world.session(2)
+    with recorded_day() as (world, journal):
         world.limit(STRATEGY, world.strategy, self_trade_refused=1)
-        assert world.adapter.marked(world.spot, "", "99.90", "100.10", "")
-        world.turn()
-        buy = world.order(quantity="3", price="101", flags=KEPT)
-        world.order(SELL, "2", "99", flags=KEPT, strategy=world.other_strategy)
-        world.pass_time(KEPT_MS * MS_NS)
-        world.turn()
-        world.fact("accepted", buy, f"V{buy}", False, 1, 1)
+        buy, _ = meet(world)
         world.fill(buy, "0.5", "100", time_ns=world.engine.now_ns())
         world.fact("canceled", buy, 1, "", "0.5", world.engine.now_ns(), 2)
         world.pass_time(SECOND_NS)
         world.engine.stop()
-        yield root / "journal"
+        yield journal
 
 
 @pytest.mark.parametrize(

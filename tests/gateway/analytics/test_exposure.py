@@ -122,7 +122,7 @@ def test_the_causes_always_add_up_to_the_total(entries, slippages, values):
          "mark_age_ms": 0 if is_fresh else AGE_MS_MAX + 1, "slippage": "0"}
         for number, (amount, is_fresh) in enumerate(values)
     ]  # fmt: skip
-    for row in waterfall_rows(accounts, held, AGE_MS_MAX):
+    for row in waterfall_rows(accounts, held, AGE_MS_MAX, rates=RATES):
         assert sum(Fraction(row[cause]) for cause in CAUSES) == Fraction(row["total"])
         fresh = sum(Fraction(amount) for amount, is_fresh in values if is_fresh)
         earned = sum(
@@ -131,15 +131,15 @@ def test_the_causes_always_add_up_to_the_total(entries, slippages, values):
             if purpose not in ("cash", "capital", "transit")
         )
         assert Fraction(row["total"]) == fresh - earned
-        assert len(row["stale"]) == sum(not is_fresh for _, is_fresh in values)
+        assert len(row["excluded"]) == sum(not is_fresh for _, is_fresh in values)
 
 
 def test_a_stopped_book_is_named_and_not_valued():
     key = {"account": "main", "strategy": "alpha", "currency": "USD", "instrument": "BTC-PERP"}
     book = {**key, "leg": "net", "margin_mode": "cross", "is_stopped": True, "slippage": "0"}
     held = {**book, "quantity": "1", "unrealised": "9", "mark_age_ms": 0}
-    (row,) = waterfall_rows([], [held], AGE_MS_MAX)
-    assert (row["stale"], row["unrealised"]) == (["BTC-PERP"], "0")
+    (row,) = waterfall_rows([], [held], AGE_MS_MAX, rates=RATES)
+    assert (row["excluded"], row["unrealised"]) == (["BTC-PERP"], "0")
 
 
 def test_no_digit_of_a_long_amount_is_lost():

@@ -20,7 +20,7 @@ def row(ratio: str | None, **more: Any) -> dict[str, Any]:
         "maintenance": "5",
         "headroom": "100",
     }
-    known = {"is_balance_known": True, "partial_ratio": None, "stale": [], "state": ""}
+    known = {"is_balance_known": True, "partial_ratio": None, "excluded": [], "state": ""}
     return {**usual, **known, "ratio": ratio, **more}
 
 
@@ -75,31 +75,31 @@ def test_headroom_is_never_more_than_is_known() -> None:
         return str(headroom_command(rows, "desk", rates, "observer")["fields"]["margin_headroom"])
 
     assert headroom(rows, {"USDT": "1"}) == "0.0000"
-    assert headroom([row("0.1", stale=["X: no mark"])], {"USDT": "1"}) == "0.0000"
-    assert headroom([row("0.1", headroom="-7", stale=["X"])], {"USDT": "1"}) == "-7.0000"
+    assert headroom([row("0.1", excluded=["X: no mark"])], {"USDT": "1"}) == "0.0000"
+    assert headroom([row("0.1", headroom="-7", excluded=["X"])], {"USDT": "1"}) == "-7.0000"
     assert headroom([], {}) == "0.0000"
     # Each currency is its own equity: coins do not mend what the other one lacks.
     assert headroom(rows[::-1], {"USDT": "1", "BTC": "0"}) == "100.9999"
     assert headroom([row("0.1", headroom="-0.00001")], {"USDT": "1"}) == "-0.0001"
     assert headroom([row("0.1", headroom="9" * 20 + ".5")], {"USDT": "1000000"}).startswith("9")
-    assert headroom([row("0.1", headroom=None, stale=["X"])], {"USDT": "1"}) == "0.0000"
+    assert headroom([row("0.1", headroom=None, excluded=["X"])], {"USDT": "1"}) == "0.0000"
 
 
 def test_what_is_left_out_clears_no_state() -> None:
-    watch, stale = MarginWatch(), ["BTC: no mark"]
+    watch, excluded = MarginWatch(), ["BTC: no mark"]
     watch.step([row("2.7")], 1)
-    quiet = row("0.0001", stale=stale)
+    quiet = row("0.0001", excluded=excluded)
     assert watch.step([quiet], 2) == []
     assert watch.rows([quiet])[0]["state"] == "liquidation"
 
 
 def test_what_is_left_out_may_raise_a_state_and_is_never_ok() -> None:
-    watch, stale = MarginWatch(), ["BTC: no collateral is known"]
-    quiet = row("0.1", stale=stale)
+    watch, excluded = MarginWatch(), ["BTC: no collateral is known"]
+    quiet = row("0.1", excluded=excluded)
     watch.step([quiet], 1)
     assert watch.rows([quiet])[0]["state"] == "unknown"
-    assert [change.after for change in watch.step([row("0.9", stale=stale)], 2)] == ["call"]
-    hidden = row(None, equity=None, headroom=None, stale=stale, partial_ratio="0.1")
+    assert [change.after for change in watch.step([row("0.9", excluded=excluded)], 2)] == ["call"]
+    hidden = row(None, equity=None, headroom=None, excluded=excluded, partial_ratio="0.1")
     assert watch.step([hidden], 3) == []
     assert [each.after for each in watch.step([{**hidden, "partial_ratio": None}], 4)] == [
         "liquidation"
@@ -109,13 +109,13 @@ def test_what_is_left_out_may_raise_a_state_and_is_never_ok() -> None:
 def test_the_thresholds_of_the_policy_hold_where_collateral_is_not_known() -> None:
     watch = MarginWatch(Thresholds(Decimal("0.5"), Decimal("0.6")))
     hidden = row(None, equity=None, headroom=None, partial_ratio="0.65", state="ok",
-                 stale=["BTC: no collateral is known"])  # fmt: skip
+                 excluded=["BTC: no collateral is known"])  # fmt: skip
     assert [each.after for each in watch.step([hidden], 1)] == ["call"]
 
 
 def test_a_balance_that_nobody_told_yet_proves_nothing() -> None:
     watch = MarginWatch()
-    unknown = row(None, equity="0", stale=["USDT: no balance is known"], is_balance_known=False)
+    unknown = row(None, equity="0", excluded=["USDT: no balance is known"], is_balance_known=False)
     assert watch.step([unknown], 1) == []
     assert watch.rows([unknown])[0]["state"] == "unknown"
     watch.step([row("0.9")], 2)

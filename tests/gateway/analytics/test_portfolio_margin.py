@@ -98,7 +98,7 @@ def test_rows_of_margin_ask_for_what_it_says_as_an_estimate() -> None:
                   "source": "a document (2021)", "excluded": []}]  # fmt: skip
     row = {"account": "main", "currency": "BTC", "equity": "3", "initial": "9", "maintenance": "8",
            "initial_orders": "0", "partial_ratio": None, "is_balance_known": True,
-           "ratio": "2.6", "headroom": "-6", "state": "liquidation", "stale": [],
+           "ratio": "2.6", "headroom": "-6", "state": "liquidation", "excluded": [],
            "estimates": []}  # fmt: skip
     told, other = with_portfolio([row, {**row, "currency": "USD"}], portfolio)
     assert other == {**row, "currency": "USD"}
@@ -106,14 +106,14 @@ def test_rows_of_margin_ask_for_what_it_says_as_an_estimate() -> None:
     assert told["estimates"] == ["portfolio margin: a document (2021)"]
     (working,) = with_portfolio([{**row, "initial_orders": "0.5"}], portfolio)
     assert (working["initial"], working["headroom"]) == ("1.8", "1.2"), "orders ask for theirs too"
-    hidden = {**row, "equity": None, "ratio": None, "partial_ratio": "2", "stale": ["X"]}
+    hidden = {**row, "equity": None, "ratio": None, "partial_ratio": "2", "excluded": ["X"]}
     (partial,) = with_portfolio([hidden], portfolio)
     assert partial["partial_ratio"] == "0.25", "the same equity under an eighth of the maintenance"
     (broke,) = with_portfolio([{**row, "equity": "-1"}], portfolio)
     assert (broke["ratio"], broke["state"]) == (None, "liquidation")
     portfolio[0]["excluded"] = ["X: no mark of X"]
     (unsure,) = with_portfolio([row], portfolio)
-    assert (unsure["state"], unsure["stale"]) == ("unknown", ["X: no mark of X"])
+    assert (unsure["state"], unsure["excluded"]) == ("unknown", ["X: no mark of X"])
 
 
 def test_what_has_no_value_under_the_shocks_is_named() -> None:
@@ -135,7 +135,7 @@ def test_headroom_keeps_every_digit_of_the_equity() -> None:
     portfolio = [{"account": "main", "currency": "USD", "initial": "1", "maintenance": "1",
                   "source": "a document (2021)", "excluded": []}]  # fmt: skip
     row = {"account": "main", "currency": "USD", "equity": "12345678902.123456789012345678",
-           "stale": [], "estimates": [], "initial_orders": "0",
+           "excluded": [], "estimates": [], "initial_orders": "0",
            "is_balance_known": True}  # fmt: skip
     (told,) = with_portfolio([row], portfolio)
     assert told["headroom"] == "12345678901.123456789012345678"

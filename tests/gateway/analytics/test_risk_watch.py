@@ -257,7 +257,7 @@ def test_a_resting_spot_order_takes_its_value_of_the_headroom_and_no_more(desk):
     desk.turn()
     assert world.submit(BUY, "0.5", "90")[4] == 0
     (account,) = desk.turn().accounts
-    assert (account["state"], account["stale"], account["initial_orders"]) == ("ok", [], "45")
+    assert (account["state"], account["excluded"], account["initial_orders"]) == ("ok", [], "45")
     row = next(row for row in world.engine.limits()
                if (row["level"], row["name"]) == ("account", "main"))  # fmt: skip
     assert row["margin_headroom"] == "55"  # 100 less what the order pays

@@ -38,8 +38,9 @@ def test_a_past_of_as_many_rows_as_asked_for_is_asked_for_every_key():
     result = CliRunner().invoke(root, words)
     assert result.exit_code == 0, result.output
     figures = json.loads(result.stdout.splitlines()[-1])
-    assert set(figures) == {"machine", "past", "as_of_ms"}
-    assert (figures["past"]["rows"], figures["past"]["keys"]) == (100_000, 2_000)
+    assert set(figures) == {"machine", "past", "as_of_ms", "merged", "as_of_merged_ms"}
+    assert (figures["past"]["rows"], figures["past"]["keys"]) == (200_000, 2_000)
+    assert (figures["merged"]["files_before"], figures["merged"]["rows"]) == (2, 172_800)
     asked = [each.path for each in CONTRACT if each.bench == "history"]
     assert asked and all(find(figures, path) > 0 for path in asked)
 

@@ -32,6 +32,7 @@ def test_the_answer_has_the_promised_shape_and_nothing_else(figures):
     assert asked and all(find(figures, path) is not None for path in asked)
 
 
+@pytest.mark.slow
 def test_an_order_takes_longer_than_an_echo(figures):
     """Two spinning processes need two processors: on a loaded machine a run may measure the
     scheduler instead. It has to hold in one run of a few."""

@@ -57,9 +57,15 @@ def test_both_sides_of_an_event_are_told(figures):
 def test_an_order_reaches_the_wire_before_that_of_the_peer(figures):
     wire = figures["wire_us"]
     assert set(wire) == {"gateway", "adapter", "bare"} | ({"ccxt"} if has_ccxt() else set())
-    assert wire["bare"]["min"] < wire["adapter"]["min"] < wire["gateway"]["min"]
+    assert all(each["min"] > 0 for each in wire.values())
     if has_ccxt():
         assert wire["adapter"]["min"] < wire["ccxt"]["min"]
+
+
+@pytest.mark.slow
+def test_each_layer_above_the_wire_costs_something(figures):
+    wire = figures["wire_us"]
+    assert wire["bare"]["min"] < wire["adapter"]["min"] < wire["gateway"]["min"]
 
 
 def test_books_and_memory_are_told(figures):

@@ -1,4 +1,4 @@
-"""gateway greeks on a real journal: sums, shocks, decay, ageing and expiries in one answer."""
+"""gateway greeks on a real journal: sums, shocks, decay and expiries in one answer."""
 
 import json
 
@@ -29,7 +29,7 @@ def call(world, *words):
 
 def test_greeks_of_a_journal_with_everything_beside_them(desk):
     words = ("--mark", "BTC-PERP=100", "--by", "instrument", "--shock", "spot=-0.1,vol=0.05")
-    result = call(desk, "--json", *words, "--decay", "31", "--ageing", "--groups", "--expiries")
+    result = call(desk, "--json", *words, "--decay", "31", "--expiries")
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     rows = {row["name"]: row for row in told["rows"]}
@@ -43,17 +43,15 @@ def test_greeks_of_a_journal_with_everything_beside_them(desk):
     assert path[0] == pytest.approx(-50) and path[-1] == 0 and path == sorted(path)
     step = float(told["decay"][1]["value"]) - float(told["decay"][0]["value"])
     assert step == pytest.approx(float(told["decay"][0]["theta"]), rel=0.05)
-    assert {row["instrument"] for row in told["ageing"]} == {OPTION, "BTC-PERP"}
-    assert told["groups"] == []
     (expiry,) = told["expiries"]
     assert (expiry["outcome"], expiry["closed_quantity"]) == ("worthless", "10")
 
 
 def test_what_is_left_out_is_named_and_tables_are_printed(desk):
-    result = call(desk, "--by", "position", "--ageing")
+    result = call(desk, "--by", "position", "--expiries")
     assert result.exit_code == 0, result.output
     assert "left out: BTC-PERP: no mark of BTC-PERP" in result.stderr
-    assert OPTION in result.stdout and "average age seconds" in result.stdout
+    assert OPTION in result.stdout and "worthless" in result.stdout
 
 
 @pytest.mark.parametrize(

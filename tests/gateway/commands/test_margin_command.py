@@ -7,27 +7,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from engine_world import BUY, SELL
+from flat_margin import flat_margin
 
 from gateway.__main__ import root
 from gateway.commands import desk_sources
 from gateway.journal import JournalPlace
 
-SCHEDULE = """
-[instruments]
-"BTC-PERP" = "flat"
-"BTC-INV" = "flat"
-[schedules.flat]
-source = "this test"
-date = ""
-steps = [{ leverage_max = 10, maintenance_rate = "0.05" }]
-"""
-
 
 @pytest.fixture
 def brackets(tmp_path):
-    path = tmp_path / "margin.toml"
-    path.write_text(SCHEDULE)
-    return path
+    return flat_margin(tmp_path / "margin.toml", "BTC-PERP", "BTC-INV")
 
 
 def call(world, brackets, *words):

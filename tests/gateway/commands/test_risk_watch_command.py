@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
+from flat_margin import flat_margin
 
 from gateway.__main__ import root
 from gateway.analytics import watch_memory
@@ -19,15 +20,6 @@ from gateway.analytics.risk_watch import Command
 from gateway.commands import risk_watch, risk_watch_run
 from gateway.commands.output import CommandFailure
 from gateway.commands.risk_watch_run import send_all
-
-SCHEDULE = """
-[instruments]
-"BTC-PERP" = "flat"
-[schedules.flat]
-source = "this test"
-date = ""
-steps = [{ leverage_max = 10, maintenance_rate = "0.05" }]
-"""
 
 
 @pytest.fixture
@@ -37,7 +29,7 @@ def desk(world, tmp_path):
     world.fill(0, "10", "100", instrument=world.perpetual, venue_order="a")
     told = {"BTC-PERP": {"mark": "84.9", "time_ns": time.time_ns()}}
     Path(world.ring, "marks.json").write_text(json.dumps(told))
-    (tmp_path / "margin.toml").write_text(SCHEDULE)
+    flat_margin(tmp_path / "margin.toml", "BTC-PERP")
     (tmp_path / "policy.toml").write_text('actor = "night-desk"\ninterval_ms = 100\n')
     (tmp_path / "watch.key").write_text("watch.secret")
     (tmp_path / "watch.key").chmod(0o600)
@@ -51,6 +43,8 @@ def live_api():
     class Handler(BaseHTTPRequestHandler):
         def answer(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            began = time.monotonic()
+            time.sleep(server.delay_seconds)
             key = self.headers["Authorization"]
             server.taken.append((self.command, self.path, key, body))
             text = b'{"sequence": 1}'
@@ -60,6 +54,7 @@ def live_api():
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
             self.wfile.write(text)
+            server.answered.append((began, time.monotonic()))
 
         do_PUT = do_POST = answer
 
@@ -68,6 +63,7 @@ def live_api():
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.taken, server.status, server.code = [], 200, "JOURNAL_BEHIND"
+    server.answered, server.delay_seconds = [], 0.0
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server
@@ -299,6 +295,19 @@ def test_what_had_no_mark_is_looked_at_again_within_a_second(desk, tmp_path):
     assert result.exit_code == 0, result.output
     assert len(result.stdout.splitlines()) == 3
     assert time.monotonic() - began < 30, "half of one interval, for two waits"
+
+
+def test_a_turn_that_waited_for_answers_rests_no_longer_than_the_interval(desk, tmp_path, live_api):
+    """A look may take a third of the time, but waiting for the gateway is no work."""
+    live_api.status, live_api.delay_seconds = 503, 0.4  # refused, so each turn asks again
+    url = f"http://127.0.0.1:{live_api.server_address[1]}"
+    where = ("--act", "--url", url, "--key-file", str(tmp_path / "watch.key"))
+    assert call(desk, tmp_path, *where, "--count", "2").exit_code == 0
+    waited = [later[0] - before[1] for before, later in
+              zip(live_api.answered, live_api.answered[1:], strict=False)]  # fmt: skip
+    turn_seconds = 0.4 * len([path for _, path, *_ in live_api.taken if path != "/v1/notes"]) / 2
+    assert turn_seconds >= 1.2, "long enough to tell an interval of 0.1 s from twice the turn"
+    assert max(waited) < turn_seconds, "without the bound it would rest for twice that"
 
 
 def test_wrong_words_are_usage_errors(desk, tmp_path):

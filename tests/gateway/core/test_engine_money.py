@@ -242,8 +242,12 @@ def test_the_time_up_to_which_funding_is_known_survives_and_no_clock_runs_it_ahe
     assert known(world.account) == 150 * SECOND_NS
     world.fact("funding", *paid, "F0", 120 * SECOND_NS)
     assert known(world.account) == 150 * SECOND_NS
-    world.fact("funding", *paid, "F2", 10**18)
+    world.fact("funding", *paid, "F2", 3_600 * SECOND_NS)
     assert known(world.account) == world.engine.now_ns()
+    world.engine.set_time(300 * SECOND_NS)
+    world.fact("funding", *paid, "F3", 10**18)
+    assert known(world.account) == 200 * SECOND_NS, "a time that cannot be proves nothing"
+    assert world.counter("anomalies") == 1
     before = known(world.account)
     assert reopened(world, open_world).engine.funding_known_ns(world.account) == before
     assert known(world.hedge) == 0
@@ -365,6 +369,33 @@ def test_an_impossible_value_of_a_fill_is_put_aside_with_its_reason(world, what,
     (halt,) = [row for row in world.engine.trading_states() if row["state"] == "halted"]
     assert halt["level"] == "instrument" and halt["reason"]
     assert code_of(world.submit(instrument=world.perpetual)) == ""
+
+
+@pytest.mark.parametrize("time_ns", [2**62, -1, "tomorrow"], ids=str)
+def test_an_impossible_time_of_a_fill_is_none_and_reorders_nothing(world, time_ns):
+    """The fill is booked, without the time; the order of those behind it stays that of their
+    coming."""
+    if time_ns == "tomorrow":
+        time_ns = world.engine.now_ns() + 2 * 86_400 * SECOND_NS
+    fields = {"instrument": world.perpetual, "number": 0}  # a venue that counts nothing
+    now_ns, anomalies = world.engine.now_ns(), world.counter("anomalies")
+    world.fill(0, "10", "100", time_ns=now_ns + 1, **fields)
+    world.fill(0, "10", "200", trade="odd", time_ns=time_ns, **fields)
+    world.fill(0, "10", "300", side=SELL, time_ns=now_ns + 2, **fields)
+    (position,) = world.engine.positions()
+    assert (position["average_price"], position["realised"]) == ("150", "1500")
+    assert world.counter("anomalies") == anomalies + 1
+    rows = [decode(record) for _, record in Reader(world.journal, world.ring).read(10_000)]
+    (told,) = [row for row in rows if row["kind"] == "anomaly"]
+    assert (told["code"], told["trade_id"]) == (11, "odd"), "time"
+    booked = next(row for row in rows if row["kind"] == "order_filled" and row["trade_id"] == "odd")
+    assert booked["venue_time_ns"] == 0
+    assert [row["state"] for row in world.engine.trading_states()] == []
+
+
+def test_an_hour_ahead_is_a_clock_and_no_fault(world):
+    world.fill(0, "10", "100", time_ns=world.engine.now_ns() + 3600 * SECOND_NS)
+    assert world.counter("anomalies") == 0
 
 
 @pytest.mark.parametrize(

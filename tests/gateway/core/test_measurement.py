@@ -12,7 +12,7 @@ from gateway.telemetry import MeasurementReader, find_bottleneck
 
 def test_commit_and_the_rings_backlog_are_measured(world, ring_directory):
     reader = MeasurementReader(Path(ring_directory))
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while True:
         reading = reader.read()
         is_sampled = reading.queues["journal_ring"].depth_max >= 64
@@ -65,7 +65,7 @@ def test_a_late_loop_is_recorded_with_its_lateness(world, ring_directory):
 async def test_the_watch_runs_until_it_is_cancelled(world, ring_directory):
     task = asyncio.get_running_loop().create_task(LoopWatch(world.engine, 0.001).keep())
     reader = MeasurementReader(Path(ring_directory))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while reader.read().stages["loop_lag"].histogram.count < 3:  # noqa: ASYNC110 another task records
             await asyncio.sleep(0.002)
     task.cancel()
@@ -77,7 +77,7 @@ async def test_the_watch_runs_until_it_is_cancelled(world, ring_directory):
 async def test_a_call_that_blocks_the_loop_is_named_as_the_bottleneck(world, ring_directory):
     task = asyncio.get_running_loop().create_task(LoopWatch(world.engine, 0.005).keep())
     reader = MeasurementReader(Path(ring_directory))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while not reader.read().stages["loop_lag"].histogram.count:  # noqa: ASYNC110 another task
             await asyncio.sleep(0.002)
         before = reader.read()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -58,3 +58,23 @@ def test_a_year_has_one_beginning_for_each_of_its_days(zone: str, ends_at: str) 
 def test_what_is_no_time_and_no_zone_is_refused(ends_at: str, zone: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         TradingDay.of(ends_at, zone)
+
+
+@pytest.mark.parametrize(
+    ("ends_at", "zone", "day", "bounds"),
+    [
+        ("00:00", "UTC", "2026-11-20", ["2026-11-20T00:00+00:00", "2026-11-21T00:00+00:00"]),
+        # Clocks go back on 25 October: 25 hours.
+        ("00:00", "Europe/London", "2026-10-25",
+         ["2026-10-24T23:00+00:00", "2026-10-26T00:00+00:00"]),
+        ("17:00", "America/New_York", "2026-11-20",
+         ["2026-11-19T22:00+00:00", "2026-11-20T22:00+00:00"]),
+    ],
+)  # fmt: skip
+def test_a_day_is_named_by_the_date_on_which_it_ends(
+    ends_at: str, zone: str, day: str, bounds: list[str]
+) -> None:
+    found = TradingDay.of(ends_at, zone).bounds_ns(date.fromisoformat(day))
+    assert found == tuple(map(ns, bounds))
+    with pytest.raises(ValueError):
+        TradingDay.of(ends_at, zone).bounds_ns(date(9999, 12, 31))

@@ -94,7 +94,7 @@ async def by_every_door(fix, directory):
 @pytest.mark.asyncio
 async def test_the_records_of_every_door_differ_in_the_entry_alone(ring_directory):
     async with open_fix(ring_directory) as fix:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             await by_every_door(fix, ring_directory)
         rows = fix.world.native.orders()
         by_id = {int(row["order_id"]): row["client_order_id"] for row in rows}

@@ -5,7 +5,7 @@ import asyncio
 
 import msgspec
 import pytest
-from fix_world import SECONDS_MAX, change, counterparty, new_order, open_fix
+from fix_world import SECONDS_MAX, change, counterparty, gated, new_order, open_fix
 from live_door import SECRET
 
 from gateway.api import RefusedError
@@ -23,6 +23,7 @@ from gateway.transport.fix_session import StoreBehind
 from gateway.transport.fix_session.message import decode_own, encode
 
 pytestmark = pytest.mark.asyncio
+QUESTIONS = 4_000  # more than one read of the socket and a queue hold
 
 
 class Journal:
@@ -119,7 +120,7 @@ async def test_an_answer_and_the_number_of_its_question_are_journaled_together( 
         context = fix.door.contexts["fund"]
         fix.desk.router.submit = full_lane
         queue = fix.door.application.queues()[0]
-        queue._handled, gate = behind(queue._handled)
+        queue._handled, gate = gated(queue._handled)
         journal = Journal(fix)
         number = client.number
         client.send(kind, fields)
@@ -194,20 +195,6 @@ def other_output(number):
     return encode([(8, b"FIX.4.4"), (35, b"y"), (34, b"%d" % number), (58, b"y" * 60_000)])
 
 
-def behind(method):
-    """The method, behind a gate."""
-    from types import SimpleNamespace
-
-    gate = SimpleNamespace(asked=asyncio.Event(), go=asyncio.Event())
-
-    async def wait(*arguments):
-        gate.asked.set()
-        await gate.go.wait()
-        return await method(*arguments)
-
-    return wait, gate
-
-
 async def test_a_disabled_session_takes_no_new_risk_and_still_cancels(ring_directory):
     async with open_fix(ring_directory) as fix:
         client = await fix.logged_on()
@@ -216,7 +203,7 @@ async def test_a_disabled_session_takes_no_new_risk_and_still_cancels(ring_direc
         fix.accept(order_id)
         await client.until("8", _39="0")
         queue = fix.door.application.queues()[0]
-        queue._handled, gate = behind(queue._handled)
+        queue._handled, gate = gated(queue._handled)
         client.send("D", new_order("queued"))
         client.send("G", new_order("g1", _41="a1", _38="3"))
         await until(lambda: len(queue) == 1)
@@ -258,22 +245,22 @@ async def test_a_queue_that_is_full_stops_reading_and_goes_on(ring_directory):
         client = await fix.logged_on()
         context = fix.door.contexts["fund"]
         queue = fix.door.application.queues()[0]
-        queue._handled, gate = behind(queue._handled)
+        queue._handled, gate = gated(queue._handled)
         questions = b""
-        for _ in range(6_000):
+        for _ in range(QUESTIONS):
             questions += client.encoded("H", [(11, "zz"), (55, "BTC-USDT.sim"), (54, "1")])
             client.number += 1
         client.writer.write(questions)
         await until(lambda: context.session.is_paused)
         for _ in range(50):
             await asyncio.sleep(0)
-        at_most = 256 + 262_144 * 6_000 // len(questions)
-        assert len(queue) <= at_most < 5_000, "one read of the socket may come on top"
+        at_most = 256 + 262_144 * QUESTIONS // len(questions)
+        assert len(queue) <= at_most < QUESTIONS, "one read of the socket may come on top"
         fix.world.advance(80_000)  # the peer is not silent: nobody listens
         context.session.tick(fix.world.native.now_ns())
         assert context.session.close_reason is None
         gate.go.set()
-        for _ in range(6_000):
+        for _ in range(QUESTIONS):
             await client.until("8", _11="zz")
         assert not context.session.is_paused
 
@@ -300,7 +287,7 @@ async def test_a_door_stops_although_a_message_is_never_done(ring_directory):
     async with open_fix(ring_directory) as fix:
         client = await fix.logged_on()
         queue = fix.door.application.queues()[0]
-        queue._handled, gate = behind(queue._handled)
+        queue._handled, gate = gated(queue._handled)
         number = client.number
         client.send("H", [(11, "zz"), (55, "BTC-USDT.sim"), (54, "1")])
         await gate.asked.wait()

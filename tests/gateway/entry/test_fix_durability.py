@@ -5,6 +5,7 @@ from fix_world import (
     change,
     counterparty,
     fetched,
+    gated,
     new_order,
     one_life,
     open_fix,
@@ -135,7 +136,7 @@ async def test_the_number_of_a_message_moves_only_behind_its_verdict(ring_direct
         context = fix.door.contexts["fund"]
         row = fix.world.native.fix_session
         session = context.store._store.session
-        fix.router._verdict, verdict = held(fix.router._verdict)
+        fix.router._verdict, verdict = gated(fix.router._verdict)
         client.send("D", new_order())
         await verdict.asked.wait()
         context.store.flush()
@@ -145,21 +146,6 @@ async def test_the_number_of_a_message_moves_only_behind_its_verdict(ring_direct
         await client.until("8")
         context.store.flush()
         assert row(session)["next_incoming"] == 3
-
-
-def held(method):
-    """The method, behind a gate."""
-    import asyncio
-    from types import SimpleNamespace
-
-    gate = SimpleNamespace(asked=asyncio.Event(), go=asyncio.Event())
-
-    async def wait(*arguments):
-        gate.asked.set()
-        await gate.go.wait()
-        return await method(*arguments)
-
-    return wait, gate
 
 
 async def test_a_service_that_fails_silences_nobody_else(ring_directory):

@@ -11,7 +11,7 @@ from gateway.api import RefusedError
 from gateway.config.fix import CounterpartySettings, FixSettings
 from gateway.entry.fix_acceptor.administration import FixAdministration
 from gateway.entry.fix_acceptor.cancel_on_disconnect import CancelOnDisconnect
-from gateway.entry.fix_acceptor.opening import listener_tls
+from gateway.entry.fix_acceptor.opening import fix_tls
 from gateway.entry.fix_acceptor.session_file import SessionFile
 from gateway.entry.keys import Identity
 from gateway.testing import until
@@ -398,7 +398,7 @@ async def test_certificates_are_bound_to_names(ring_directory, tmp_path):
         "fund": counterparty(password=False, certificate_name="fund"),
         "copy": CounterpartySettings(target_comp_id="COPY", principal="desk", kind="drop_copy"),
     }
-    tls = listener_tls(fix_settings, tmp_path)
+    tls = fix_tls(fix_settings, tmp_path)
     async with open_fix(ring_directory, sessions, tls=tls) as fix:
         by_name = {name: authority.context(name, is_server=False) for name in ("fund", "other")}
         stranger = await fix.client(tls=by_name["other"])

@@ -19,7 +19,7 @@ from gateway.transport.fix_session import format_time
 
 ROOT = Path(__file__).parents[3]
 INSTRUMENT = "BTC-USDT.paper"
-SECONDS_MAX = 60
+SECONDS_MAX = 300
 FIX = """
 [shm]
 enabled = true
@@ -203,6 +203,7 @@ def test_kills_lose_no_order_double_none_and_use_no_number_twice(world, kills):
             pass
         peer.line.close()
         world.start_daemon()
+        world.submit("buy", "0.001")  # a price is here again before the counterparty is
     peer.logon()
 
     def acknowledged():

@@ -241,25 +241,33 @@ async def test_kills_of_either_side_lose_no_report_and_double_none(ring_director
         assert fix.door.contexts["fund"].session.store.next_expected == 4
 
 
-async def follow_the_clock(world):
-    """The engine's time goes on as that of the peer does."""
-    while True:
-        world.native.set_time(max(time.time_ns(), world.native.now_ns() + 1))
-        await asyncio.sleep(0.02)
+class Clock:
+    """The engine's time goes on as that of the peer does, so much ahead of it."""
+
+    ahead_ns = 0
+
+    async def follow(self, world):
+        while True:
+            now_ns = time.time_ns() + self.ahead_ns
+            world.native.set_time(max(now_ns, world.native.now_ns() + 1))
+            await asyncio.sleep(0.02)
 
 
 async def test_an_engine_is_logged_out_at_the_end_refused_in_the_pause_and_begins_with_one(
     ring_directory, tmp_path
 ):
-    """The pause between two session times is some seconds of now; it dials each second."""
+    """The pause between two session times is some seconds of now; it dials each second. Our clock
+    is set to its beginning, which the peer's tolerance for another clock allows."""
     now = datetime.now(UTC).replace(microsecond=0)
-    end, start = (f"{now + timedelta(seconds=after):%H:%M:%S}" for after in (15, 19))
+    end_ns = int(now.timestamp() + 80) * 10**9
+    end, start = (f"{now + timedelta(seconds=after):%H:%M:%S}" for after in (80, 84))
     schedule = FixSchedule(start_time=start, end_time=end)
     port, version = free_port(), "FIX.4.4"
     session = counterparty(schedule=schedule, reset_accepted=True)
     world = Life(ring_directory, {"fund": session}, port=port)
     fix = await world.start(of_now())
-    clock = asyncio.create_task(follow_the_clock(fix.world))
+    clock = Clock()
+    following = asyncio.create_task(clock.follow(fix.world))
     more = [f"{name}={value}" for name, value in {
         "sender": "FUND", "target": "GATEWAY", "key": "desk", "secret": SECRET, "forget": "Y",
     }.items()]  # fmt: skip
@@ -272,6 +280,7 @@ async def test_an_engine_is_logged_out_at_the_end_refused_in_the_pause_and_begin
             await works(fix, peer, "before")
             store = fix.door.contexts["fund"].session.store
             assert store.next_outgoing == 4
+            clock.ahead_ns = end_ns - time.time_ns()
             await running.heard("logout")
             ended = await peer.until("5", "from_admin")
             assert (ended[34], ended[58]) == ("4", "End of the session time")
@@ -286,5 +295,5 @@ async def test_an_engine_is_logged_out_at_the_end_refused_in_the_pause_and_begin
             peer.say("F", change("c1", "before", _38="2"))
             assert (await peer.until("8", _11="c1"))[41] == "before"
     finally:
-        clock.cancel()
+        following.cancel()
         await world.end()

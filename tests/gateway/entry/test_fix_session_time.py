@@ -1,5 +1,7 @@
 """The session time of a door: its end, its next start, and a daemon that dies over the boundary."""
 
+import dataclasses
+
 import pytest
 from fix_world import FixWorld, counterparty, fetched, new_order, one_life, open_fix, venue_knows
 
@@ -9,7 +11,7 @@ from gateway.core.fix_store import FixJournal
 from gateway.entry.fix_acceptor.administration import FixAdministration
 from gateway.entry.fix_acceptor.session_file import SessionFile
 from gateway.entry.keys import Identity
-from gateway.transport.fix_session import parse_time
+from gateway.transport.fix_session import Schedule, parse_time
 
 pytestmark = pytest.mark.asyncio
 
@@ -163,6 +165,12 @@ async def test_a_kill_at_any_step_of_the_turn_uses_no_number_twice(ring_director
         assert any(entry[1] == "incoming" for entry in turned), "and the mark of what was told"
 
 
+async def test_a_schedule_has_the_words_of_its_setting():
+    """One list of words: one that only the setting has, or only the session, fails here."""
+    words = [each.name for each in dataclasses.fields(Schedule)]
+    assert sorted(words) == sorted(FixSchedule.__struct_fields__)
+
+
 async def test_the_default_of_the_door_is_every_sessions_and_one_may_differ(ring_directory):
     sessions = {
         "fund": counterparty(),
@@ -173,10 +181,11 @@ async def test_the_default_of_the_door_is_every_sessions_and_one_may_differ(ring
     policy = SessionPolicy(schedule=EVENING, reset_on_logon=True, resend_page=50)
     async with open_fix(ring_directory, sessions, policy=policy) as fix:
         fund, free = (fix.door.contexts[name].session.settings for name in ("fund", "free"))
-        assert (fund.schedule.start, fund.resend_chunk, fund.is_reset_on_logon) == (
-            "22:00", 50, True,
-        )  # fmt: skip
-        assert (free.schedule.start, free.resend_chunk, free.is_reset_on_logon) == ("", 50, False)
+        evening = Schedule("22:00", "22:14", days=("tuesday", "wednesday"))
+        assert fund.schedule == evening and fund.resend_chunk == 50
+        assert fund.is_reset_on_logon
+        assert free.schedule == Schedule() and free.resend_chunk == 50
+        assert not free.is_reset_on_logon
         set_time(fix.world, "20231115-08:00:00")
         rows = {each.name: each.row() for each in fix.door.contexts.values()}
         assert [rows[name]["is_session_time"] for name in ("fund", "free")] == [False, True]

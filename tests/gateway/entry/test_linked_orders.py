@@ -61,8 +61,9 @@ def open_at_the_venue(world):
 
 def restart(world):
     world.daemon.process.send_signal(signal.SIGKILL)
-    world.daemon.process.wait(10)
+    world.daemon.process.wait(60)
     world.start_daemon()
+    world.submit("buy", "0.001")  # a price is here again
 
 
 def test_a_bracket_protects_its_position_through_a_kill_and_ends_as_one(world):
@@ -106,7 +107,9 @@ def test_the_command_line_sends_a_group_from_a_file(world):
     (world.folder / "group.json").write_text(json.dumps(bracket("b4")["orders"]))
     arguments = [sys.executable, "-m", "gateway", "submit-linked", "bracket", "group.json"]
     arguments += ["--config", "gateway.toml", "--key-file", "journal/demo.key", "--json"]
-    done = subprocess.run(arguments, check=False, cwd=world.folder, capture_output=True, timeout=60)
+    done = subprocess.run(
+        arguments, check=False, cwd=world.folder, capture_output=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     entry = json.loads(done.stdout)["orders"][0]
     world.wait_order(entry["order_id"], "FILLED")

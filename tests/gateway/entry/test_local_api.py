@@ -10,26 +10,32 @@ from gateway.api import RefusedError
 from gateway.entry.in_process import InProcessClient
 from gateway.entry.keys import Identity, KeyRing, create_key_file
 from gateway.entry.local_api import ApiLimits
+from gateway.venues.breaks import Break, Finding
+from gateway.venues.quarantine import Quarantine
 
 pytestmark = pytest.mark.asyncio
-ALL = ("desk", "reader", "canceller", "boss", "raised", None)
+ALL = ("desk", "reader", "canceller", "boss", "raised", "watch", None)
 LIMITS = {"level": "firm", "fields": {}, "actor": "a", "reason": "r"}
-TOLD = {"level": "firm", "fields": {"result": "1"}, "actor": "a"}
+TOLD = {"level": "firm", "fields": {"result": "1"}, "actor": "risk-watch"}
 NAMED = {"level": "firm", "actor": "anna", "reason": "test"}
-NOTE = {"subject": "margin main USD ok to call", "actor": "watch", "reason": "ratio 0.87"}
+NAMED_ONLY = {"actor": "risk-watch", "reason": "test"}
+WATCHED = NAMED | {"actor": "risk-watch"}
+NOTE = {"subject": "margin main USD ok to call", "actor": "risk-watch", "reason": "ratio 0.87"}
 MATRIX = [
     ("POST", "/v1/orders", ORDER, {"desk"}),
     ("DELETE", "/v1/orders/1", None, {"desk", "canceller", "boss"}),
     ("DELETE", "/v1/orders", None, {"desk", "canceller", "boss"}),
     ("PUT", "/v1/orders/1", {"quantity": "1"}, {"desk"}),
     ("PUT", "/v1/limits", LIMITS, {"boss"}),
-    ("PUT", "/v1/measures", TOLD, {"boss"}),
-    ("POST", "/v1/enable", NAMED, {"boss"}),
-    ("POST", "/v1/trading-states", NAMED | {"state": "active"}, {"boss"}),
-    ("POST", "/v1/notes", NOTE, {"boss"}),
+    ("PUT", "/v1/measures", TOLD, {"boss", "watch"}),
+    ("POST", "/v1/enable", WATCHED, {"boss"}),
+    ("POST", "/v1/trading-states", WATCHED | {"state": "active"}, {"boss", "watch"}),
+    ("POST", "/v1/notes", NOTE, {"boss", "watch"}),
+    ("POST", "/v1/venues/sim/reconcile", None, {"boss"}),
+    ("POST", "/v1/breaks/1/resolve", NAMED_ONLY, {"boss"}),
     ("POST", "/v1/kill", NAMED, {"desk", "canceller", "boss"}),
     *[
-        ("GET", path, None, {"desk", "reader", "boss"})
+        ("GET", path, None, {"desk", "reader", "boss", "watch"})
         for path in (
             "/v1/orders",
             "/v1/orders/1",
@@ -177,13 +183,72 @@ async def test_a_level_may_only_reduce_until_that_is_lifted_and_never_loosens_a_
         assert await ask("active", level="account", name="nobody") == "UNKNOWN_ACCOUNT"
 
 
+async def test_a_key_of_scope_risk_lifts_what_it_reduced_and_overrules_nobody(tmp_path):
+    async with open_door(tmp_path) as door:
+
+        async def ask(state, *, key="watch", actor="risk-watch", **more):
+            body = WATCHED | {"state": state, "actor": actor, **more}
+            status, answer = await door.call("POST", "/v1/trading-states", key=key, body=body)
+            return status if status == 200 else answer["error"]["code"]
+
+        assert await ask("active") == "REGISTRY_CONFLICT", "nothing is reduced"
+        assert await ask("reducing") == await ask("reducing") == await ask("active") == 200
+        assert await ask("active") == "REGISTRY_CONFLICT", "it was lifted already"
+        # What a person reduced is neither lifted nor taken over.
+        assert await ask("reducing", key="boss", actor="anna") == 200
+        assert await ask("active", if_actor="anna") == "REGISTRY_CONFLICT"
+        assert await ask("reducing", if_actor="anna") == "REGISTRY_CONFLICT"
+        assert await ask("active", key="boss", actor="anna") == 200
+        assert await ask("reducing", if_actor="anna") == 200, "it may reduce what a person enabled"
+        # It speaks in no other name, and lifts no halt.
+        assert await ask("active", actor="anna") == "NOT_PERMITTED"
+        told = TOLD | {"actor": "anna"}
+        assert (await door.call("PUT", "/v1/measures", key="watch", body=told))[0] == 403
+        note = NOTE | {"actor": "anna"}
+        assert (await door.call("POST", "/v1/notes", key="watch", body=note))[0] == 403
+        await door.call("POST", "/v1/kill", key="boss", body=NAMED)
+        assert await ask("reducing") == await ask("active") == "LATCHED"
+
+
+async def test_a_key_of_scope_risk_lifts_what_a_quarantine_gave_back_to_it_and_to_nobody_else(
+    tmp_path,
+):
+    async with open_door(tmp_path) as door:
+        engine, link = door.world.engine, door.world.link
+        place = {"level": "account", "name": "main"}
+
+        async def ask(state, key="watch", actor="risk-watch"):
+            body = place | {"state": state, "actor": actor, "reason": "test"}
+            status, answer = await door.call("POST", "/v1/trading-states", key=key, body=body)
+            return status if status == 200 else answer["error"]["code"]
+
+        quarantine = Quarantine("sim", engine, ["main"])
+        for key, actor, lifted in (
+            ("boss", "anna", "REGISTRY_CONFLICT"), ("watch", "risk-watch", 200),
+        ):  # fmt: skip
+            assert await ask("reducing", key, actor) == 200
+            for _ in range(2):  # a second break finds what the first one gave back
+                quarantine.stop(broken(link.health.name))
+                assert await ask("active") == "TRADING_HALTED"
+                quarantine.lift([])
+            assert await ask("active") == lifted
+            assert await ask("active", "boss", "anna") == 200
+
+
+def broken(venue):
+    finding = Finding(kind="balance_differs", account="main", subject="USDT")
+    return Break(
+        id="1", venue=venue, policy="quarantine", finding=finding, first_seen_ns=0, last_seen_ns=0
+    )
+
+
 async def test_a_note_reaches_whoever_journals_commands(tmp_path):
     async with open_door(tmp_path) as door:
         told = []
         door.world.desk.on_note = lambda who, *words: told.append((who.key_id, *words)) or 7
         status, answer = await door.call("POST", "/v1/notes", key="boss", body=NOTE)
         assert (status, answer) == (200, {"sequence": 7, "noted": True})
-        assert told == [("boss", NOTE["subject"], "watch", "ratio 0.87")]
+        assert told == [("boss", NOTE["subject"], "risk-watch", "ratio 0.87")]
         door.world.desk.on_note = lambda *told: 0
         status, answer = await door.call("POST", "/v1/notes", key="boss", body=NOTE)
         assert (status, answer["error"]["code"]) == (503, "JOURNAL_BEHIND"), "it was dropped"
@@ -260,7 +325,7 @@ async def test_websocket_events_and_cancel_on_disconnect(tmp_path):
         channels = [(await socket.receive_json())["channel"] for _ in range(4)]
         assert channels == ["orders", "orders", "fills", "positions"]
         await socket.close()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while world.row(order_id)["pending"] != "cancel":  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
@@ -284,7 +349,7 @@ async def test_an_order_whose_verdict_was_late_is_cancelled_at_the_disconnect_to
         order_id = int(world.native.orders()[0]["order_id"])
         world.link.session.accepted(order_id, "v1")
         await socket.close()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while world.row(order_id)["pending"] != "cancel":  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
@@ -309,7 +374,7 @@ async def test_a_cancel_at_the_disconnect_that_is_refused_for_now_is_asked_again
         order_id = int((await socket.receive_json())["order"]["order_id"])
         world.link.session.accepted(order_id, "v1")
         await socket.close()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while world.row(order_id)["pending"] != "cancel":  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert len(refused) == 2
@@ -413,6 +478,6 @@ async def test_orders_of_other_ways_are_told_to_their_own_principal_while_somebo
         assert await owner.receive_json() == {"channel": "orders", "resync": True}
         for socket in (idle, owner, other):
             await socket.close()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while native.hearing is not None:  # noqa: ASYNC110 real sockets close in their time
                 await asyncio.sleep(0.01)

@@ -63,7 +63,7 @@ async def test_the_session_says_nothing_that_the_document_does_not_know(tmp_path
             ]
         ):
             await socket.send_json({"id": number} | message)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while not (rows := door.world.native.orders()):  # noqa: ASYNC110 a real socket
                 await asyncio.sleep(0.01)
         (row,) = rows
@@ -73,7 +73,7 @@ async def test_the_session_says_nothing_that_the_document_does_not_know(tmp_path
         await door.world.sends()
         await socket.send_json({"op": "cancel", "id": 9, "order_id": row["order_id"]})
         door.world.router._port.overruns += 1
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while seen != set(WS_MESSAGES):
                 data = (await socket.receive()).data
                 kind = next(k for k in WS_MESSAGES if fits(data, k))

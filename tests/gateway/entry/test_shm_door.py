@@ -179,7 +179,7 @@ async def listening(world):
     async with (
         aiohttp.ClientSession() as http,
         http.ws_connect(f"{world.url}/v1/ws") as session,
-        asyncio.timeout(60),
+        asyncio.timeout(300),
     ):
         for operation in (
             {"op": "login", "key": world.key},
@@ -441,7 +441,7 @@ def test_a_killed_gateway_is_noticed_and_its_orders_are_asked_for_after_a_new_at
             next_of(client, RecordKind.ORDER_ACCEPTED, kept)
             world.daemon.kill()
             with pytest.raises(PortEnded, match="gone"):
-                client.wait(client.ping(), 60)
+                client.wait(client.ping(), 300)
         world.start_daemon()
         world.key = (tmp_path / "journal" / "demo.key").read_text().strip()
         with PortClient.connect(world.socket, world.key) as client:

@@ -84,7 +84,7 @@ def trade(past, rounds):
             world.state(FIRM, 0)
 
 
-def wait_for(probe, what, seconds_max=60.0):
+def wait_for(probe, what, seconds_max=300.0):
     """Segments are sealed by a thread of low priority."""
     deadline = time.monotonic() + seconds_max
     while not probe():

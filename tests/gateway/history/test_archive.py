@@ -1,13 +1,11 @@
 """Sealed segments become Parquet files once each: exact, whatever the run is killed at."""
 
 import hashlib
-import signal
-import subprocess
-import sys
 from decimal import Decimal
 
 import pyarrow.parquet as pq
 import pytest
+from killed_run import run_until_killed
 
 from gateway._core import journal
 from gateway.history.archive import Archiver
@@ -20,17 +18,9 @@ from gateway.journal import reader
 from gateway.journal.verify_export import SEAL
 from gateway.journal.words import EVENTS
 
-KILLER = """
-import os, signal, sys
-from pathlib import Path
+BUILD = """
 from gateway.history.archive import Archiver
-steps = 0
-def step(name):
-    global steps
-    steps += 1
-    if steps == int(sys.argv[3]):
-        os.kill(os.getpid(), signal.SIGKILL)
-archiver = Archiver(Path(sys.argv[1]), Path(sys.argv[2]), step=step)
+archiver = Archiver(*places, step=step)
 while archiver.step():
     pass
 """
@@ -164,9 +154,7 @@ def test_stopped_at_every_other_step_of_a_segment_it_makes_the_same_files(past, 
 
 @pytest.mark.parametrize("at", [12, 75])
 def test_killed_for_real_it_makes_the_same_files(past, built, tmp_path, at):
-    arguments = [sys.executable, "-c", KILLER, str(past.directory), str(tmp_path), str(at)]
-    ended = subprocess.run(arguments, check=False, timeout=60, capture_output=True)
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    run_until_killed(BUILD, at, past.directory, tmp_path)
     build(past.directory, tmp_path)
     assert digests(tmp_path) == digests(built)
 

@@ -3,12 +3,10 @@ and for questions that run meanwhile, too."""
 
 import json
 import shutil
-import signal
-import subprocess
-import sys
 
 import pyarrow.parquet as pq
 import pytest
+from killed_run import run_until_killed
 from past_world import DAY_NS
 from test_archive import Killed, build, digests
 
@@ -17,25 +15,17 @@ from gateway.history.catalog import Catalog
 from gateway.history.columns import TABLES
 from gateway.history.compaction import KEEP_NS, delete_replaced, merge_next_day
 from gateway.history.faults import ArchiveFault
-from gateway.history.queries import History, Point
+from gateway.history.queries import History, Moment
 from gateway.history.retention import Retention, apply_retention, status_of
 from gateway.history.views import Views
 
 NOW_NS = 1_000 * DAY_NS
 LATER_NS = NOW_NS + KEEP_NS
-KILLER = """
-import os, signal, sys
-from pathlib import Path
+MERGE = """
 from gateway.history.compaction import KEEP_NS, delete_replaced, merge_next_day
-steps = 0
-def step(name):
-    global steps
-    steps += 1
-    if steps == int(sys.argv[2]):
-        os.kill(os.getpid(), signal.SIGKILL)
-while merge_next_day(Path(sys.argv[1]), 1, step):
+while merge_next_day(places[0], 1, step):
     pass
-delete_replaced(Path(sys.argv[1]), KEEP_NS + 1, step)
+delete_replaced(places[0], KEEP_NS + 1, step)
 """
 
 
@@ -72,15 +62,15 @@ def asked(past, archive):
     views = Views(past.directory, archive, str(past.ring), threads=1)
     try:
         history = History(views)
-        found = {table: history.range(table, Point(), Point(), limit=100_000).rows
+        found = {table: history.range(table, Moment(), Moment(), limit=100_000).rows
                  for table in TABLES}  # fmt: skip
         for number, station in enumerate(past.stations):
-            at = Point(sequence=station["sequence"])
+            at = Moment(sequence=station["sequence"])
             for table in ("orders", "positions", "balances"):
                 found[table, number] = history.as_of(table, at).rows
-            by_time = history.as_of("positions", Point(time_ns=station["time_ns"]))
+            by_time = history.as_of("positions", Moment(time_ns=station["time_ns"]))
             found["positions by time", number] = by_time.rows
-        found["last"] = history.last("fills", ["instrument"], Point()).rows
+        found["last"] = history.last("fills", ["instrument"], Moment()).rows
         return found
     finally:
         views.close()
@@ -165,9 +155,7 @@ def test_stopped_at_every_step_it_answers_the_same_and_ends_the_same(
 
 @pytest.mark.parametrize("at", [3, 25, 45])
 def test_killed_for_real_the_next_run_finishes(past, archive, compacted, answers, at):
-    arguments = [sys.executable, "-c", KILLER, str(archive), str(at)]
-    ended = subprocess.run(arguments, check=False, timeout=60, capture_output=True)
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    run_until_killed(MERGE, at, archive)
     assert asked(past, archive) == answers
     compact(archive)
     assert asked(past, archive) == answers
@@ -183,12 +171,12 @@ def test_a_question_that_began_before_still_answers(past, archive, answers):
         pass
     assert delete_replaced(archive, LATER_NS - 1) == 0, "not within ten minutes"
     assert len(begun.fetchall()) == len(answers["fills"])
-    assert history.range("fills", Point(), Point(), limit=100_000).rows == answers["fills"]
+    assert history.range("fills", Moment(), Moment(), limit=100_000).rows == answers["fills"]
     assert delete_replaced(archive, LATER_NS) > 0
     # A shell that was opened before goes on with what is there now.
-    assert history.range("fills", Point(), Point(), limit=100_000).rows == answers["fills"]
+    assert history.range("fills", Moment(), Moment(), limit=100_000).rows == answers["fills"]
     station = past.stations[2]
-    found = history.as_of("positions", Point(sequence=station["sequence"])).rows
+    found = history.as_of("positions", Moment(sequence=station["sequence"])).rows
     assert found == answers["positions", 2]
     assert history.sql("SELECT count(*) AS n FROM orders").rows == [{"n": len(answers["orders"])}]
     views.close()
@@ -205,7 +193,7 @@ def test_a_view_that_was_opened_before_a_segment_was_archived_doubles_nothing(
     build(past.directory, place)
     compact(place)
     for table in ("fills", "orders", "positions"):
-        rows = history.range(table, Point(), Point(), limit=100_000).rows
+        rows = history.range(table, Moment(), Moment(), limit=100_000).rows
         assert rows == answers[table]
     views.close()
 
@@ -224,7 +212,7 @@ def test_what_retention_takes_of_a_merged_day_is_not_told_any_more(past, copied,
     assert [each.is_expired for each in after.manifests][:2] == [True, False]
     views = Views(copied, archive, str(past.ring), threads=1)
     history = History(views)
-    found = history.range("fills", Point(sequence=0), Point(), limit=100_000)
+    found = history.range("fills", Moment(sequence=0), Moment(), limit=100_000)
     assert found.begins_at == after.manifests[1].first_sequence
     assert min(row["sequence"] for row in found.rows) >= found.begins_at
     views.close()

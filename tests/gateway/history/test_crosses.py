@@ -17,7 +17,7 @@ from gateway.history.archive import Archiver
 from gateway.history.catalog import Catalog
 from gateway.history.columns import ADDED
 from gateway.history.compaction import merge_next_day
-from gateway.history.queries import History, Point
+from gateway.history.queries import History, Moment
 from gateway.history.views import Views
 from gateway.history.why import why_order, why_position
 from gateway.journal import reader
@@ -135,7 +135,7 @@ def crossed_fills(desk):
 def test_every_fill_says_whether_it_was_a_cross_and_with_whom(desk, history):
     wanted = crossed_fills(desk)
     assert len(wanted) == 2 * ROUNDS
-    rows = history.range("fills", Point(), Point(), limit=10_000).rows
+    rows = history.range("fills", Moment(), Moment(), limit=10_000).rows
     assert len(rows) == 3 * ROUNDS
     is_old = 0
     for row in rows:
@@ -159,7 +159,7 @@ def test_crosses_are_asked_for_like_any_rows(desk, history):
     found = history.sql(f"SELECT order_id FROM fills WHERE crossed_with = {sell}").rows
     known = [row["order_id"] for row in found]
     assert known == ([buy] if 1 not in versions_of(history) or has_new(history) else [])
-    orders = history.range("orders", Point(), Point(), {"order_id": str(buy)}).rows
+    orders = history.range("orders", Moment(), Moment(), {"order_id": str(buy)}).rows
     if orders[-1]["cross_ms"] is not None:
         assert {row["cross_ms"] for row in orders} == {CROSS_MS}
         assert orders[-1]["crossed_quantity"] == "0.5"
@@ -224,7 +224,7 @@ def test_a_position_s_chain_names_the_cross(desk, history):
 def test_open_orders_as_of_the_past_say_what_was_crossed(desk, history):
     wanted = crossed_fills(desk)
     at = max(sequence for sequence, record in wanted.items() if record["side"] == 1)
-    rows = history.as_of("orders", Point(sequence=at)).rows
+    rows = history.as_of("orders", Moment(sequence=at)).rows
     (row,) = [row for row in rows if row["order_id"] == desk.pairs[-1][0]]
     assert row["crossed_quantity"] in ("0.5", None)
     assert row["cumulative_quantity"] == "0.5"

@@ -105,6 +105,7 @@ async def test_more_questions_than_may_wait_are_refused_at_once(api):
         assert (answer.status, (await answer.json())["error"]["code"]) == (503, "BUSY")
 
 
+@pytest.mark.one_loop
 @pytest.mark.asyncio
 async def test_new_seals_are_archived_in_a_process_beside(past, copied, tmp_path):
     archive = tmp_path / "archive"
@@ -114,7 +115,7 @@ async def test_new_seals_are_archived_in_a_process_beside(past, copied, tmp_path
     runs = ArchiveRuns(place, ArchiveTerms.from_settings(settings), lambda: 10**18)
     runs.start()
     try:
-        await until(lambda: runs.runs, "the first run")
+        await until(lambda: runs.runs == 1 + settings.compact, "build, and what follows it")
         await until(lambda: marks_at(archive, 10**18), "the first sample")
     finally:
         await runs.stop()
@@ -122,6 +123,7 @@ async def test_new_seals_are_archived_in_a_process_beside(past, copied, tmp_path
     assert len(Catalog(archive).manifests) == len(past.seals())
 
 
+@pytest.mark.one_loop
 @pytest.mark.asyncio
 @pytest.mark.parametrize("compact", [True, False])
 async def test_behind_each_build_the_days_that_are_over_are_merged(copied, tmp_path, compact):

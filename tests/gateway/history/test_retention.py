@@ -10,7 +10,7 @@ from gateway.__main__ import root
 from gateway.history.archive import Archiver
 from gateway.history.catalog import Catalog
 from gateway.history.faults import HistoryFault
-from gateway.history.queries import History, Point
+from gateway.history.queries import History, Moment
 from gateway.history.retention import Retention, apply_retention, status_of
 from gateway.history.time_machine import state_at
 from gateway.history.views import Views
@@ -134,23 +134,23 @@ def test_an_archive_with_a_past_that_went_answers_what_is_left(past, copied, arc
     history = History(views)
     station = past.stations[-1]
     live = {row["instrument"]: row["quantity"] for row in station["positions"]}
-    found = history.as_of("positions", Point(sequence=station["sequence"])).rows
+    found = history.as_of("positions", Moment(sequence=station["sequence"])).rows
     assert {row["instrument"]: row["quantity"] for row in found} == live
     with pytest.raises(HistoryFault) as caught:
-        history.as_of("positions", Point(sequence=past.stations[1]["sequence"]))
+        history.as_of("positions", Moment(sequence=past.stations[1]["sequence"]))
     assert caught.value.code == "OUT_OF_RANGE"
     begins_at = Catalog(archive).manifests[-1].first_sequence
     asked = [
-        history.range("fills", Point(sequence=0), Point()),
-        history.range("fills", Point(time_ns=0), Point()),
-        history.newest("fills", Point(), limit=10_000),
-        history.last("fills", ["instrument"], Point()),
-        history.downsample("fills", "quantity", DAY_NS, (Point(sequence=0), Point())),
+        history.range("fills", Moment(sequence=0), Moment()),
+        history.range("fills", Moment(time_ns=0), Moment()),
+        history.newest("fills", Moment(), limit=10_000),
+        history.last("fills", ["instrument"], Moment()),
+        history.downsample("fills", "quantity", DAY_NS, (Moment(sequence=0), Moment())),
         history.sql("SELECT count(*) FROM fills"),
     ]
     assert {answer.begins_at for answer in asked} == {begins_at}
-    assert history.range("fills", Point(sequence=begins_at), Point()).begins_at == 0
-    assert history.newest("fills", Point(), limit=1).begins_at == 0
+    assert history.range("fills", Moment(sequence=begins_at), Moment()).begins_at == 0
+    assert history.newest("fills", Moment(), limit=1).begins_at == 0
     whole = why_order(history, str(past.orders[-1]))
     assert (whole["is_cut"], whole["begins_at"]) == (False, 0)
     decision = next(step for step in whole["chain"] if step["event"] == "risk_decision")
@@ -176,7 +176,7 @@ def test_stopped_between_two_files_it_goes_on(copied, archive):
     with pytest.raises(Killed):
         apply_retention(copied, archive, Retention(bytes_max=1), 0, step)
     views = Views(copied, archive, threads=1)
-    assert History(views).range("fills", Point(), Point()).rows, "no file is missed"
+    assert History(views).range("fills", Moment(), Moment()).rows, "no file is missed"
     views.close()
     apply_retention(copied, archive, Retention(bytes_max=1), 0)
     named = {str(archive / f.path) for each in Catalog(archive).manifests for f in each.files}

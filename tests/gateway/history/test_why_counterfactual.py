@@ -5,38 +5,26 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from engine_world import SECOND_NS, SELL, STRATEGY
-from recorded_days import BEGIN_NS, opened, place
+from engine_world import SECOND_NS, STRATEGY
+from recorded_days import KEPT_MS, meet, recorded_day
 
 from gateway.__main__ import root
 from gateway.history.queries import History
 from gateway.history.views import Views
 from gateway.history.why import why_order
 
-KEPT_MS = 50
-KEPT = KEPT_MS << 16  # in the upper half of the flags
-
 
 @pytest.fixture(scope="module")
 def day():
     """Alpha's buy of 3 meets beta's sell of 2 here; an order of 20 is refused."""
-    with place() as directory:
-        world = opened(directory)
-        world.engine.set_time(BEGIN_NS)
-        world.session(2)
+    with recorded_day() as (world, journal):
         world.limit(STRATEGY, world.strategy, position_long_max="10")
-        assert world.adapter.marked(world.spot, "", "99.90", "100.10", "")
-        world.turn()
-        buy = world.order(quantity="3", price="101", flags=KEPT)
-        sell = world.order(SELL, "2", "99", flags=KEPT, strategy=world.other_strategy)
-        world.pass_time(KEPT_MS * 1_000_000)
-        world.turn()
-        world.fact("accepted", buy, f"V{buy}", False, 1, 1)
+        buy, sell = meet(world)
         world.fact("canceled", buy, 1, "", "0", world.engine.now_ns(), 2)
         assert world.submit(quantity="20", price="100", client_id="large")[4]
         world.pass_time(SECOND_NS)
         world.engine.stop()
-        yield directory / "journal", buy, sell
+        yield journal, buy, sell
 
 
 def kept(day, tmp_path, *arguments):

@@ -97,6 +97,25 @@ def test_an_average_has_no_lots_and_no_zeros_for_them(traded):
     assert told(traded, "lots", "--method", "fifo")["lots"][0]["lot"] not in (None, "0")
 
 
+def test_ages_are_those_at_the_moment_that_is_asked_for(traded):
+    traded.pass_time(3 * DAY_NS)
+    traded.fact("balance", traded.account, traded.usd, "1", 1, "three days later")
+    then = ("--as-of", str(traded.engine.sequence))
+    document = told(traded, "ageing", *then)
+    (row,) = document["ageing"]
+    age = Decimal(document["time_ns"] - int(row["oldest_opened_ns"])) / 10**9
+    assert Decimal(row["oldest_seconds"]) == round(age, 3) > 3 * 86_400 - 3
+    assert row["quantity"] == row["buckets"]["under_7_days"] == "1"
+    assert sum(map(Decimal, row["buckets"].values())) == 1
+    instant = told(traded, "ageing", "--as-of", f"{document['time_ns']}ns")
+    assert instant["ageing"] == document["ageing"]
+    (line,) = csv.DictReader(io.StringIO(call(traded, "ageing", "--csv", *then).stdout))
+    assert line == {key: str({**row, **row["buckets"]}[key]) for key in line}
+    assert "90_days_and_more" in line and "oldest seconds" in call(traded, "ageing", *then).stdout
+    (now,) = told(traded, "ageing")["ageing"]
+    assert Decimal(now["oldest_seconds"]) > Decimal(row["oldest_seconds"]), "without it, now"
+
+
 def test_a_ring_that_cannot_be_one_is_refused_and_a_gone_one_is_told(traded, tmp_path, monkeypatch):
     place = ["ledger", "trial-balance", traded.journal, "--ring-directory", str(tmp_path / "gone")]
     monkeypatch.setattr("gateway.commands.verify.is_on_tmpfs", lambda path: False)

@@ -5,10 +5,9 @@ import csv
 import io
 import json
 import random
-from datetime import date
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner
@@ -161,11 +160,21 @@ def test_an_inverse_position_is_worth_what_its_coins_are(world):
     assert found["results"][0]["unrealised"] == "0.5"
 
 
-def test_a_day_begins_where_people_live():
-    day = Day.of(date(2026, 10, 25), ZoneInfo("Europe/London"))  # clocks go back
-    assert day.end_ns - day.start_ns == 25 * HOUR_NS
-    assert Day.of(date(2026, 3, 29), ZoneInfo("Europe/London")).start_ns % DAY_NS == 0
-    assert Day.of(date(2026, 7, 1), ZoneInfo("America/New_York")).start_ns % DAY_NS == 4 * HOUR_NS
+def test_a_day_that_ends_at_five_in_new_york_holds_what_was_traded_until_then(world):
+    hours = {"a": "2026-11-19T21:59:59", "b": "2026-11-19T22:00:01", "c": "2026-11-20T21:59:59",
+             "d": "2026-11-20T22:00:01"}  # fmt: skip
+    for trade, at in hours.items():
+        world.engine.set_time(int(datetime.fromisoformat(at + "+00:00").timestamp()) * 10**9)
+        world.fill(0, "1", "100", venue_order="x", trade=trade)
+    words = ["statement", world.journal, "--ring-directory", world.ring, "--json"]
+    words += ["--ends-at", "17:00", "--time-zone", "America/New_York", "--day"]
+    shown = CliRunner().invoke(root, [*words, "2026-11-20"])
+    assert shown.exit_code == 0, shown.output
+    found = json.loads(shown.stdout)
+    assert [row["trade_id"] for row in found["fills"]] == ["b", "c"]
+    assert (found["ends_at"], found["is_complete"]) == ("17:00", True)
+    wrong = CliRunner().invoke(root, [*words, "2026-11-20", "--ends-at", "25:00"])
+    assert wrong.exit_code == 2 and "25:00" in wrong.output
 
 
 def test_what_does_not_tie_is_not_stated(world, monkeypatch):

@@ -71,7 +71,7 @@ class Engine:
         self._fills, self._positions, self._balances = {}, {}, {}
         self._limits, self._states, self._references = {}, {}, set()
         self._clients, self._venues, self._beats = [], {}, 0
-        self.refuse_next, self._funded = None, {}
+        self.refuse_next, self._funded, self.doubted_orders = None, {}, list
 
     # Control.
     def _define(self, kind, name, **row):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from types import SimpleNamespace
 
 import simplefix
 from live_door import SCOPES, SECRET, write_keys
@@ -17,7 +18,7 @@ from gateway.entry.keys import KeyRing
 from gateway.execution.router import Router
 from gateway.transport.fix_session import format_time
 
-SECONDS_MAX = 10.0
+SECONDS_MAX = 300.0
 FUND = {"target_comp_id": "FUND", "principal": "desk", "accounts": ["main"],
         "strategies": ["alpha"]}  # fmt: skip
 
@@ -232,6 +233,18 @@ async def fetched(client, first):
         if message[35] in ("8", "9", "j"):
             found.append(message)
     return found
+
+
+def gated(method):
+    """The method, which waits from when it was `asked` until it may `go`."""
+    gate = SimpleNamespace(asked=asyncio.Event(), go=asyncio.Event())
+
+    async def wait(*arguments):
+        gate.asked.set()
+        await gate.go.wait()
+        return await method(*arguments)
+
+    return wait, gate
 
 
 def venue_knows(*reports):

@@ -13,6 +13,7 @@ SECRET = "s" * 32
 SCOPES = {
     "desk": frozenset({"read", "trade", "cancel"}),
     "boss": frozenset({"read", "cancel", "admin"}),
+    "risk-watch": frozenset({"read", "risk"}),
 }
 KEYS = {
     "desk": ("desk", ["read", "trade", "cancel"]),
@@ -20,6 +21,7 @@ KEYS = {
     "canceller": ("desk", ["cancel"]),
     "boss": ("boss", ["read", "cancel", "admin"]),
     "raised": ("desk", ["admin"]),
+    "watch": ("risk-watch", ["read", "risk"]),
 }
 ORDER = {
     "client_order_id": "c1",

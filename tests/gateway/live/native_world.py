@@ -1,5 +1,7 @@
 """The wired world of live_world.py on the native engine, with limits everywhere."""
 
+import shutil
+
 from live_world import World
 
 from gateway.core.engine import EngineSettings, open_native_engine
@@ -55,3 +57,19 @@ async def connected(directory, **capacity):
     assert port.marked(1, "100", "99.9", "100.1", "100")
     await world.sends()
     return world
+
+
+def power_cut(world, directory, cut):
+    """The folder as the disk has it when the power goes now: what is in memory alone is gone."""
+    assert world.native.wait_synced(world.native.sequence, 10_000)
+    for name in ("data", "ring"):
+        (cut / name).mkdir(parents=True)
+    shutil.copytree(directory / "data", cut / "data", dirs_exist_ok=True)
+    return cut
+
+
+async def asked_again(world):
+    """What the link does every few seconds while something is unknown or in doubt."""
+    if await world.link._has_unknown():
+        await world.link.reconciler.resolve()
+    await world.sends()

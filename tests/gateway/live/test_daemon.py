@@ -3,12 +3,14 @@
 import asyncio
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
 import types
 import warnings
 from functools import partial
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -127,7 +129,7 @@ async def test_a_daemon_starts_trades_and_stops(settings, native, tmp_path):
             assert answer.status == 403, "the operator does not trade"
     daemon.reload()
     daemon.stop()
-    await asyncio.wait_for(life, 60)
+    await asyncio.wait_for(life, 300)
     assert not (tmp_path / "ring" / "run.json").exists()
     assert native.adapter.port is None, "the adapter was closed"
     noted = [(Operation(number), subject) for number, _, subject, *_ in native.operations]
@@ -138,6 +140,33 @@ async def test_a_daemon_starts_trades_and_stops(settings, native, tmp_path):
     logins = [subject for kind, subject in noted if kind is Operation.LOGGED_IN]
     assert logins == ["key demo", "key socket"], "each key once by each door"
     assert demo.split(".")[1] not in str(native.operations)
+
+
+PAGE = Path(__file__).parents[3] / "docs/reference/api.md"
+
+
+@pytest.mark.asyncio
+async def test_the_program_of_the_page_trades_inside_the_process(
+    settings, native, tmp_path, monkeypatch, capsys
+):
+    """The page's own words, but for the names of this configuration."""
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (program,) = (each for each in blocks if "InProcessClient" in each)
+    program = program.replace("BTC-USDT.paper", INSTRUMENT.symbol)
+    names: dict = {"__name__": "page"}
+    exec(program, names)
+    names["load"] = partial(load, is_in_memory=lambda path: True)
+    text = CONFIG.format(directory=tmp_path).replace("accounts.main", "accounts.demo")
+    text = text.replace("strategies.alpha", "strategies.demo")
+    text = text.replace("principals.desk", "principals.demo")
+    (tmp_path / "gateway.toml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    await asyncio.wait_for(names["main"](), 60)
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in said] == ["working", "pending"]
+    assert said[1] == "pending cancel"
+    sent = [(kind, len(requests)) for kind, requests in native.adapter.sent]
+    assert sent == [("new", 1), ("cancel", 1)], "said twice, sent once"
 
 
 async def started_with(tmp_path, changes=()):
@@ -151,7 +180,7 @@ async def started_with(tmp_path, changes=()):
             change(daemon)
     finally:
         daemon.stop()
-        await asyncio.wait_for(life, 60)
+        await asyncio.wait_for(life, 300)
 
 
 def held(native, field="credit_max"):
@@ -280,7 +309,7 @@ def certificate(tmp_path):
     words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     words += ["-nodes", "-days", "2", "-subj", "/CN=gateway", "-keyout", str(key)]
     words += ["-addext", "subjectAltName=IP:127.0.0.1", "-out", str(file)]
-    subprocess.run(words, check=True, capture_output=True, timeout=60)
+    subprocess.run(words, check=True, capture_output=True, timeout=300)
     key.chmod(0o600)
     return names, ssl.create_default_context(cafile=str(file))
 
@@ -312,14 +341,14 @@ async def test_orders_and_events_pass_over_tls(settings, native, tmp_path, certi
                 assert answer.status == 201
             async with http.ws_connect(daemon.url + "/v1/ws") as session:
                 await session.send_json({"op": "login", "key": token})
-                assert (await session.receive_json(timeout=60))["ok"]
+                assert (await session.receive_json(timeout=300))["ok"]
                 again = {"op": "submit", "id": 2, "order": order | {"client_order_id": "c2"}}
                 await session.send_json(again)
-                assert (await session.receive_json(timeout=60))["order"]["client_order_id"] == "c2"
+                assert (await session.receive_json(timeout=300))["order"]["client_order_id"] == "c2"
         await asyncio.to_thread(refuses_strangers, daemon.url)
     finally:
         daemon.stop()
-        await asyncio.wait_for(life, 60)
+        await asyncio.wait_for(life, 300)
 
 
 def refuses_strangers(url):
@@ -331,9 +360,9 @@ def refuses_strangers(url):
         old.maximum_version = ssl.TLSVersion.TLSv1_1
     address = ("127.0.0.1", int(url.rpartition(":")[2]))
     for context in (ssl.create_default_context(), old):
-        with socket.create_connection(address, timeout=60) as raw, pytest.raises(ssl.SSLError):
+        with socket.create_connection(address, timeout=300) as raw, pytest.raises(ssl.SSLError):
             context.wrap_socket(raw, server_hostname="127.0.0.1").close()
-    with socket.create_connection(address, timeout=60) as raw:
+    with socket.create_connection(address, timeout=300) as raw:
         raw.sendall(b"GET /v1/health/live HTTP/1.1\r\nHost: gateway\r\n\r\n")
         assert b"HTTP" not in raw.recv(1024)
 

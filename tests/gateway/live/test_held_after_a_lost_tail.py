@@ -1,10 +1,10 @@
 """A stop that the gateway holds, released by a life whose last records are lost with the power: the
 next one finds it held. It must not leave twice, and it must not be lost from sight."""
 
-import shutil
-
+import msgspec
 import pytest
-from native_world import connected, open_world
+from live_world import MANIFEST, ScriptedAdapter
+from native_world import asked_again, connected, open_world, power_cut
 
 from gateway.api import RefusedError
 
@@ -32,8 +32,7 @@ async def released_and_lost(directory, tmp_path):
         "s", side="sell", type="stop", price="", trigger_price="95", is_emulated=True
     )
     assert world.state(order_id) == "UNTRIGGERED"
-    cut = tmp_path / "cut"
-    shutil.copytree(directory, cut)
+    cut = power_cut(world, directory, tmp_path / "cut")
     await mark(world, "94")
     assert [order.side for order in sent(world)] == ["sell"], "it left"
     end(world)
@@ -90,20 +89,190 @@ async def test_one_that_has_executed_there_is_not_sent_again(place):
     end(world)
 
 
-async def test_one_that_never_left_is_held_on_and_leaves_once_its_venue_is_compared(place):
+async def test_one_that_never_left_is_held_on_and_leaves_once_its_venue_can_prove_it(place):
     order_id, cut = await released_and_lost(*place)
     world = open_world(cut)
-    world.advance(5_000)
     await early_mark(world, "94")
     assert sent(world) == []
-    await world.connect()
-    assert world.state(order_id) == "UNTRIGGERED"
+    assert (await world.connect()).breaks == []
+    await asked_again(world)
+    await mark(world, "94")
+    assert (sent(world), world.adapter.queries) == ([], 0), "it may still be on its way"
+    assert world.native.doubted_orders() == [order_id]
+    world.advance(5_000)
     await mark(world, "96")
-    assert sent(world) == []
+    await asked_again(world)
+    assert (sent(world), world.adapter.queries) == ([], 1)
+    assert world.state(order_id) == "UNTRIGGERED"
     await mark(world, "94")
     assert [order.order_id for order in sent(world)] == [order_id]
     await mark(world, "93")
     assert len(sent(world)) == 1
+    end(world)
+
+
+async def test_its_trigger_is_looked_at_when_it_is_proved_that_it_never_left(place):
+    """Nobody repeats the price of a quiet market."""
+    order_id, cut = await released_and_lost(*place)
+    world = open_world(cut)
+    await world.connect()
+    await mark(world, "94")
+    world.advance(5_000)
+    await asked_again(world)
+    assert [order.order_id for order in sent(world)] == [order_id]
+    end(world)
+
+
+@pytest.mark.parametrize(
+    ("state", "venue_order_id", "ended"),
+    [
+        ("canceled", "v1", "CANCELED"),
+        ("expired", "v1", "EXPIRED"),
+        ("canceled", "", "CANCELED"),
+        ("rejected", "v1", "CANCELED"),
+        ("rejected", "", "CANCELED"),
+    ],
+)
+async def test_one_that_ended_there_without_executing_ends_here_and_never_leaves_again(
+    place, state, venue_order_id, ended
+):
+    order_id, cut = await released_and_lost(*place)
+    world = open_world(cut)
+    there = world.report(order_id, state, side="sell", type="market", price=None,
+                         venue_order_id=venue_order_id)  # fmt: skip
+    world.adapter.by_client = {there.client_order_id: there}
+    await early_mark(world, "94")
+    await world.connect()
+    await mark(world, "94")
+    assert sent(world) == []
+    world.advance(5_000)
+    await asked_again(world)
+    assert world.state(order_id) == ended
+    await mark(world, "93")
+    assert sent(world) == []
+    assert world.native.doubted_orders() == []
+    assert world.link.health.unsettled == []
+    end(world)
+
+
+async def test_doubt_outlives_starts_that_lose_nothing(place):
+    order_id, cut = await released_and_lost(*place)
+    for _ in range(2):
+        world = open_world(cut)
+        assert world.native.doubted_orders() == [order_id]
+        end(world)
+    world = open_world(cut)
+    await world.connect()
+    world.advance(5_000)
+    await asked_again(world)
+    assert world.native.doubted_orders() == []
+    end(world)
+    world = open_world(cut)
+    assert world.native.doubted_orders() == []
+    await world.connect()
+    await mark(world, "94")
+    assert len(sent(world)) == 1
+    end(world)
+
+
+def adapter_of(**changes):
+    return ScriptedAdapter(msgspec.structs.replace(MANIFEST, **changes))
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        {"not_found_proof_after_ms": None},  # "never heard of it" proves nothing there
+        {"ended_orders_kept_ms": 3_000},  # what ended before that is forgotten
+    ],
+)
+async def test_where_no_venue_can_tell_it_stays_held_until_a_person_answers_for_it(place, manifest):
+    order_id, cut = await released_and_lost(*place)
+    world = open_world(cut, adapter=adapter_of(**manifest))
+    world.advance(5_000)
+    (broken,) = (await world.connect()).breaks
+    assert str(order_id) in broken
+    await mark(world, "94")
+    for _ in range(3):
+        world.advance(60_000)
+        await asked_again(world)
+        await mark(world, "94")
+    assert (sent(world), world.state(order_id)) == ([], "UNTRIGGERED")
+    assert world.adapter.queries == 1, "an ended one is found if it is still known"
+    (row,) = world.link.break_rows()
+    assert (row["kind"], row["policy"], row["subject"]) == (
+        "order_in_doubt",
+        "adopt",
+        str(order_id),
+    )
+    world.link.resolve_break(row["id"], "anna", "the venue's statement does not have it")
+    await world.sends()
+    assert [order.order_id for order in sent(world)] == [order_id]
+    assert world.link.break_rows() == []
+    end(world)
+
+
+async def test_where_no_venue_can_tell_it_can_be_canceled(place):
+    order_id, cut = await released_and_lost(*place)
+    world = open_world(cut, adapter=adapter_of(not_found_proof_after_ms=None))
+    await world.connect()
+    await world.router.cancel("desk", order_id)
+    assert world.state(order_id) == "CANCELED"
+    assert (await world.reconcile()).breaks == []
+    end(world)
+
+
+async def test_a_forgotten_order_is_no_doubt_where_a_used_id_is_refused_for_ever(place):
+    order_id, cut = await released_and_lost(*place)
+    terms = {"ended_orders_kept_ms": 3_000, "client_order_id_reuse": "never"}
+    world = open_world(cut, adapter=adapter_of(**terms))
+    await world.connect()
+    world.advance(60_000)
+    await asked_again(world)
+    await mark(world, "94")
+    assert [order.order_id for order in sent(world)] == [order_id]
+    end(world)
+
+
+async def test_a_kill_loses_nothing_and_nobody_is_asked(place):
+    """A stop of an earlier life leaves at the newest price once its venue is compared, told before
+    or behind that."""
+    folder, _ = place
+    world = await connected(folder)
+    ids = [
+        await world.submit(f"s{price}", side="sell", type="stop", price="", trigger_price=price,
+                           is_emulated=True)
+        for price in ("95", "93")
+    ]  # fmt: skip
+    end(world)
+    world = open_world(folder)
+    assert world.native.doubted_orders() == []
+    await early_mark(world, "94")
+    assert sent(world) == []
+    await world.connect()
+    await world.sends()
+    assert [order.order_id for order in sent(world)] == ids[:1]
+    await mark(world, "92")
+    assert [order.order_id for order in sent(world)] == ids
+    assert world.adapter.queries == 0
+    end(world)
+
+
+async def test_a_price_that_is_too_old_for_the_gate_lets_no_stop_go(place):
+    folder, _ = place
+    world = await connected(folder)
+    order_id = await world.submit(
+        "s", side="sell", type="stop", price="", trigger_price="95", is_emulated=True
+    )
+    end(world)
+    world = open_world(folder)
+    await early_mark(world, "94")
+    world.advance(61_000)
+    await world.connect()
+    await world.sends()
+    assert sent(world) == []
+    await mark(world, "94")
+    assert [order.order_id for order in sent(world)] == [order_id]
     end(world)
 
 

@@ -5,7 +5,7 @@ import time
 
 from native_desk import LIMITS, Desk
 
-COMMAND_SECONDS_MAX = 60.0
+COMMAND_SECONDS_MAX = 300.0
 ROUNDS = 40
 ACTORS = ("a" * 40, "b" * 40)
 REASONS = ("x" * 48, "y" * 48)

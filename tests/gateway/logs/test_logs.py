@@ -116,7 +116,7 @@ def test_a_stuck_disk_drops_lines_with_a_count_and_never_waits() -> None:
     log = logging.Logger("gateway.test")
     log.addHandler(handler)
     log.info("first")
-    assert stream.is_reached.wait(10)
+    assert stream.is_reached.wait(60)
     for number in range(25):
         log.info("line %d", number)
     assert handler.dropped == 15

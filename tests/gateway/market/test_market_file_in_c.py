@@ -54,5 +54,5 @@ def test_the_c_text_of_the_page_reads_a_book(tmp_path):
     writer.show(1, [("100.25", "1")], [("101", "2.5")], 7, 8, 9)
     writer.mark(1, "100.5", 9)
     writer.trade(1, "99", "1", "buy", "T9", 9)
-    told = subprocess.run([str(program), str(path)], check=True, capture_output=True, timeout=60)
+    told = subprocess.run([str(program), str(path)], check=True, capture_output=True, timeout=300)
     assert told.stdout == b"paper B 1 10025 25 2 1005 99 T9"

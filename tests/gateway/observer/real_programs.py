@@ -13,7 +13,7 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
-READY_SECONDS_MAX = 60  # on a loaded machine; a wait ends as soon as its fact is there
+READY_SECONDS_MAX = 300  # on a loaded machine; a wait ends as soon as its fact is there
 
 VENUE = """
 record = "venue_record.jsonl"

@@ -10,28 +10,13 @@ from pathlib import Path
 
 from aiohttp import WSMsgType, web
 
+from gateway.stream.channels import CHANNELS
 from gateway.stream.page import LIVE_API, add_security_headers, page_routes
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 TRIES = 1200  # of 50 ms: a loaded machine draws late
 START_NS = 1_790_000_000_123_456_789
-ALL = (
-    "orders",
-    "positions",
-    "balances",
-    "fills",
-    "profit",
-    "exposure",
-    "states",
-    "margin",
-    "latency",
-    "books",
-    "trades",
-    "flow",
-    "health",
-    "ageing",
-    "groups",
-)
+ALL = tuple(name for name in CHANNELS if name not in ("greeks", "marks"))
 
 
 def order(number, **fields):
@@ -53,8 +38,8 @@ def position(instrument="BTC-USDT.paper", **fields):
         "strategy": "alpha", "venue": "paper", "quantity": "1.5", "average_price": "50000.25",
         "cost": "75000.375", "realised": "12.5", "unrealised": "-3.25", "fees": "1.1",
         "break_even": "50001", "mark": "49998.08", "mark_age_ms": 120, "currency": "USDT",
-        "collateral": None, "state": "active", "sequence": 1, "liquidation_price": "41000.5",
-        "liquidation_distance_percent": "17.99",
+        "venue_margin_mode": None, "collateral": None, "state": "active", "sequence": 1,
+        "liquidation_price": "41000.5", "liquidation_distance_percent": "17.99",
     }  # fmt: skip
     return row | fields
 
@@ -167,28 +152,8 @@ class ScreenServer:
 
 
 def _key(channel, row):
-    return {
-        "orders": lambda: row["order_id"],
-        "fills": lambda: str(row["sequence"]),
-    }.get(channel, lambda: json.dumps([row.get(name) for name in KEY_FIELDS[channel]]))()
-
-
-KEY_FIELDS = {
-    "positions": ("account", "instrument", "leg", "margin_mode", "strategy"),
-    "balances": ("account", "currency"),
-    "profit": ("account", "strategy", "currency"),
-    "exposure": ("level", "name", "currency"),
-    "states": ("kind", "level", "name"),
-    "margin": ("account", "currency"),
-    "latency": ("stage", "bucket_us", "time_ns"),
-    "books": ("instrument",),
-    "trades": ("instrument", "run_ns", "number"),
-    "flow": ("strategy", "venue", "time_ns"),
-    "health": ("group", "name"),
-    "greeks": ("level", "name"),
-    "ageing": ("account", "instrument", "leg", "margin_mode", "strategy"),
-    "groups": ("group",),
-}
+    told = (row.get(name) for name in CHANNELS[channel].key)
+    return "|".join("" if each is None else str(each) for each in told)
 
 
 class Screen:
@@ -206,6 +171,7 @@ class Screen:
             reduced_motion=self.reduced_motion,
             viewport={"width": width, "height": height},
         )
+        self.context.set_default_timeout(300_000)  # on a loaded machine
         self.page = await self.context.new_page()
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))

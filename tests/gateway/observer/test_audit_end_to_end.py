@@ -40,7 +40,7 @@ def knock(run, key):
         run.url + "/v1/positions", headers={"Authorization": f"Bearer {key}"}
     )
     try:
-        urllib.request.urlopen(asked, timeout=60).close()
+        urllib.request.urlopen(asked, timeout=300).close()
     except urllib.error.HTTPError as error:
         with error:
             return error.code

@@ -9,7 +9,7 @@ import pytest
 from gateway.stream.authority import EVERYTHING, Authority
 
 pytestmark = pytest.mark.asyncio
-SECONDS_MAX = 60
+SECONDS_MAX = 300
 OURS = Authority(accounts=frozenset({"main"}))
 THEIRS = Authority(frozenset({"other"}), frozenset({"beta"}), None)
 NAMES = ("orders", "positions", "balances", "fills", "profit", "exposure", "states")

@@ -29,7 +29,7 @@ def test_legs_are_one_spread_from_the_door_to_the_stream_and_over_a_start(tmp_pa
         assert len(noted) == 2
 
         def seen(*states):
-            rows = {row["group"]: row for row in run.observe("groups")["groups"]}
+            rows = {row["group"]: row for row in run.observe("linked")["linked"]}
             row = rows.get("CAL-DEC")
             return row if row and row["state"] in states else None
 

@@ -13,7 +13,7 @@ from real_programs import until
 from gateway.market import MarketReader
 
 NAME = "BTC-USDT.paper"
-pytestmark = pytest.mark.timeout(400)  # each wait is bounded for itself
+pytestmark = pytest.mark.timeout(900)  # each wait is bounded for itself
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ class Client:
         async with (
             aiohttp.ClientSession(headers=headers) as http,
             http.ws_connect(f"{run.observer_url}/v1/stream") as socket,
-            asyncio.timeout(100),
+            asyncio.timeout(300),
         ):
             for channel in self.tables:
                 await socket.send_json({"op": "subscribe", "channel": channel})

@@ -7,18 +7,12 @@ import socket
 import aiohttp
 import msgspec
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
-from gateway._core.telemetry import Measurement
-from gateway.analytics.watch_status import StatusFile, WatchStatus
-from gateway.stream.conduct import ConductLimits
-from gateway.stream.metrics_page import METRIC_NAMES
 from gateway.stream.stream_session import StreamLimits, StreamSession
-from gateway.telemetry import SUBMIT
 from gateway.testing import until
 
 pytestmark = pytest.mark.asyncio
-SECONDS_MAX = 60  # on a loaded machine; a wait ends as soon as its fact is there
+SECONDS_MAX = 300  # on a loaded machine; a wait ends as soon as its fact is there
 
 
 async def subscribe(socket, channel="orders", **fields):
@@ -335,107 +329,6 @@ async def test_rows_are_read_as_json_and_old_orders_are_found_by_id(world, tmp_p
             assert (status["state"], status["sequence"]) == ("following", 6)
 
 
-COUNTERS = {
-    "sequence": 10,
-    "refused": 2,
-    "route_rules_missed": 3,
-    "cache_event_cycles": 12,
-    "cache_event_last_level_misses": -1,
-    "venue:okx:reconciled": 1,
-    "venue:okx:counter.gaps": 2,
-    "venue:okx:outcome.accepted": 5,
-    "venue:okx:reject.51008": 4,
-    "venue:okx:adapter.requests.unknown": 1,
-    "venue:okx:adapter.reconnects.private": 3,
-    "venue:okx:adapter.limit_used.orders@main": 7,
-    "venue:okx:adapter.limit_capacity.orders@main": 60,
-    "venue:okx:adapter.banned_ms": 1500,
-    "venue:okx:adapter.clock_offset_us": -250000,
-    "venue:okx:adapter.unreadable_rows": 6,
-    "fix:fund:logged_on": 1,
-    "fix:fund:received": 8,
-    "fix:fund:resent": 2,
-    "fix:fund:throttled": 5,
-    "fix::connections": 9,
-    "fix::refused_connections": 4,
-}
-FIX_SAMPLES = {
-    ("gateway_fix_session_up", "fund"): 1,
-    ("gateway_fix_messages_total", "in", "fund"): 8,
-    ("gateway_fix_messages_total", "resent", "fund"): 2,
-    ("gateway_fix_events_total", "throttled", "fund"): 5,
-    ("gateway_fix_connections",): 9,
-    ("gateway_fix_door_events_total", "refused_connections"): 4,
-}
-VENUE_SAMPLES = {
-    ("gateway_venue_reconciled", "okx"): 1,
-    ("gateway_venue_events_total", "gaps", "okx"): 2,
-    ("gateway_venue_outcomes_total", "accepted", "okx"): 5,
-    ("gateway_venue_rejects_total", "51008", "okx"): 4,
-    ("gateway_venue_requests_total", "unknown", "okx"): 1,
-    ("gateway_venue_reconnects_total", "private", "okx"): 3,
-    ("gateway_venue_limit_used", "orders@main", "okx"): 7,
-    ("gateway_venue_limit_capacity", "orders@main", "okx"): 60,
-    ("gateway_venue_banned_seconds", "okx"): 1.5,
-    ("gateway_venue_clock_offset_seconds", "okx"): -0.25,
-    ("gateway_venue_adapter_counter_total", "unreadable_rows", "okx"): 6,
-}
-
-
-async def test_every_metric_is_exported_and_counts(world, tmp_path):
-    conduct = ConductLimits(orders_min=1)
-    async with (
-        world.RunningObserver(tmp_path, conduct=conduct) as run,
-        aiohttp.ClientSession() as http,
-    ):
-        measured = Measurement()
-        measured.open(str(run.ring))
-        measured.record_ns(SUBMIT, 3_000)
-        measured.record_ns(SUBMIT, 30_000_000_000)
-        measured.set_depth(measured.add_gauge("facts.sim", "entries", "engine", 8, 6), 3, 1)
-        (run.ring / "counters.json").write_text(json.dumps(COUNTERS))
-        watch = WatchStatus(
-            pid=1, actor="night-desk", began_ns=1, looked_ns=2, look_ns=1, looks=9, lag_records=3
-        )
-        StatusFile(run.ring, watch.actor).write(watch)
-        await run.caught_up()
-        run.journal.new_order(1)
-        run.journal.fill(1, "1")
-        await run.caught_up()
-        await until(lambda: run.observer.status()["books"]["state"] == "following")
-        text = await (await http.get(f"{run.url}/metrics")).text()
-        samples = {
-            (sample.name, *sample.labels.values()): sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        }
-        assert {name for name, *_ in samples} == METRIC_NAMES
-        assert samples[("gateway_observer_records_applied_total",)] == 2
-        assert samples[("gateway_orders_by_state", "PARTIALLY_FILLED")] == 1
-        assert samples[("gateway_engine_counter", "refused")] == 2
-        assert ("gateway_engine_counter", "cache_event_cycles") not in samples
-        assert samples[("gateway_cache_events_total", "cycles")] == 12
-        assert samples[("gateway_risk_watch_looks_total", "night-desk")] == 9
-        assert samples[("gateway_cache_events_available", "cycles")] == 1
-        # What the kernel does not permit is named as unavailable and never exported as zero.
-        assert samples[("gateway_cache_events_available", "last_level_misses")] == 0
-        assert ("gateway_cache_events_total", "last_level_misses") not in samples
-        assert samples[("gateway_route_rules_missed_total",)] == 3
-        assert (VENUE_SAMPLES | FIX_SAMPLES).items() <= samples.items()
-        assert not any(
-            str(label).startswith(("venue:", "fix:")) for _, *labels in samples for label in labels
-        )
-        assert samples[("gateway_observer_lag_records",)] == 8
-        assert samples[("gateway_positions_open",)] == 1
-        bucket = "gateway_stage_seconds_bucket"
-        assert samples[(bucket, "2.5e-06", "submit")] == 0
-        assert samples[(bucket, "5e-06", "submit")] == samples[(bucket, "10.0", "submit")] == 1
-        assert samples[(bucket, "+Inf", "submit")] == 2
-        assert samples[("gateway_stage_seconds_sum", "submit")] == pytest.approx(30.000003)
-        assert samples[("gateway_stage_sampled_one_in", "gate")] == 16
-        assert samples[("gateway_queue_depth", "facts.sim")] == 3
-
-
 async def test_a_journal_that_comes_late_makes_the_observer_ready(world, tmp_path):
     run = await world.RunningObserver(tmp_path).start()
     try:
@@ -529,7 +422,7 @@ async def test_a_key_that_is_revoked_ends_its_sessions_and_its_open_streams(worl
         ):
             run.options.keys_file.write_text("")
             for socket in (shown, read):
-                assert (await socket.receive(timeout=60)).type is aiohttp.WSMsgType.CLOSE
+                assert (await socket.receive(timeout=300)).type is aiohttp.WSMsgType.CLOSE
                 assert socket.close_code == aiohttp.WSCloseCode.POLICY_VIOLATION
         async with page.get(f"{run.url}/v1/orders") as answer:
             assert answer.status == 401

@@ -9,7 +9,7 @@ from aiohttp import web
 from browser_stage import needs_chromium, scene
 from screen_server import Screen, ScreenServer, order
 
-pytestmark = [pytest.mark.timeout(600), needs_chromium]
+pytestmark = [pytest.mark.timeout(900), needs_chromium]
 WAITING = "asking the live API …"
 UNKNOWN = "? Outcome unknown: what was asked may have happened."
 

@@ -6,7 +6,7 @@ from browser_stage import needs_chromium, scene
 from screen_server import START_NS, Screen, ScreenServer, order
 from test_page_figures import flow
 
-pytestmark = [pytest.mark.timeout(600), needs_chromium]
+pytestmark = [pytest.mark.timeout(900), needs_chromium]
 HOSTILE = "<img src=x onerror=document.title=1>"
 MIRRORED = "a\u202eb"
 DAY_NS = 86_400 * 10**9
@@ -36,7 +36,7 @@ def leg(number, side="buy", done="0", **fields):
 
 def group(number, members, **fields):
     return {
-        "group": str(number), "kind": "bracket", "state": "working", "members": members,
+        "linked_to": str(number), "kind": "bracket", "state": "working", "members": members,
         "executed_buy": "0", "executed_sell": "0", "leg_risk": "0", "account": "main",
         "strategy": "alpha", "instrument": "BTC-USDT", "venue": "okx", "principal": "desk",
         "leg": "net", "members_forgotten": 0, "updated_ns": START_NS, "sequence": 7,
@@ -87,29 +87,29 @@ async def test_linked_orders_are_told_leg_by_leg_with_what_stands_alone(stage):
         server.why["11"] = {"chain": [], "is_cut": False}
         await server.publish("orders", order(11, state="CANCELED"))
         await server.publish(
-            "groups",
+            "linked",
             group(10, [entry, *exits], state="partial", leg_risk="1.5"),
             group(20, [leg(20), leg(21)], kind="oco"),
         )
         await screen.open(server.url)
-        assert await count(screen, "#panel-groups .row") == 0, "no work before it is in sight"
+        assert await count(screen, "#panel-linked .row") == 0, "no work before it is in sight"
         await screen.page.keyboard.press("l")
-        await screen.sees("groups", "10", "bracket", "partial", "⚠ ▲ +1.5", "1/3", "100.0 %")
-        await screen.sees("groups", "2/3", "▼ sell", "CANCELED", "0.5", "25.0 %")
-        await screen.sees("groups", "3/3", "stop", "0.0 %")
-        await screen.sees("groups", "20", "oco", "working", "1/2", "client-20")
-        legs = [row.split(" | ")[4] for row in await screen.cells("groups") if "bracket" in row]
+        await screen.sees("linked", "10", "bracket", "partial", "⚠ ▲ +1.5", "1/3", "100.0 %")
+        await screen.sees("linked", "2/3", "▼ sell", "CANCELED", "0.5", "25.0 %")
+        await screen.sees("linked", "3/3", "stop", "0.0 %")
+        await screen.sees("linked", "20", "oco", "working", "1/2", "client-20")
+        legs = [row.split(" | ")[4] for row in await screen.cells("linked") if "bracket" in row]
         assert legs == ["1/3", "2/3", "3/3"], "one group stands together, in its order"
         # It is balanced again, and a leg is forgotten.
         await server.publish(
-            "groups",
+            "linked",
             group(10, [entry, leg(12, "sell", "2", fill_ratio="1", state="FILLED")],
                   state="ended", members_forgotten=1),
         )  # fmt: skip
-        await screen.sees("groups", "10", "ended", "2/3", "client-12")
-        rows = await screen.cells("groups")
+        await screen.sees("linked", "10", "ended", "2/3", "client-12")
+        rows = await screen.cells("linked")
         assert not [row for row in rows if "client-11" in row or "⚠" in row]
-        await server.publish("groups", removed=[k for k in server.rows["groups"] if "20" in k])
+        await server.publish("linked", removed=[k for k in server.rows["linked"] if "20" in k])
         assert screen.complaints == []
 
 
@@ -122,15 +122,15 @@ async def test_named_legs_stand_with_their_ratio_beside_linked_orders(stage):
         members = [each | {"legs": 2, "strategy": name} for each, name in
                    ((near, "alpha"), (far, "beta"), (again, "beta"))]  # fmt: skip
         named = group(0, members, kind="legs", state="broken", leg_risk="402.5")
-        named |= {"group": "CALENDAR-DEC", "strategy": "", "realised": "0", "unrealised": "16"}
-        await server.publish("groups", named, group(20, [leg(20)]))
+        named |= {"linked_to": "CALENDAR-DEC", "strategy": "", "realised": "0", "unrealised": "16"}
+        await server.publish("linked", named, group(20, [leg(20)]))
         await screen.open(server.url)
         await screen.page.keyboard.press("l")
         await screen.sees(
-            "groups", "CALENDAR-DEC", "legs", "broken", "▲ +402.5", "1/2", "▲ +1", "alpha"
+            "linked", "CALENDAR-DEC", "legs", "broken", "▲ +402.5", "1/2", "▲ +1", "alpha"
         )
-        await screen.sees("groups", "CALENDAR-DEC", "2/2", "▼ -2", "25.0 %", "beta")
-        rows = [row for row in await screen.cells("groups") if "CALENDAR-DEC" in row]
+        await screen.sees("linked", "CALENDAR-DEC", "2/2", "▼ -2", "25.0 %", "beta")
+        rows = [row for row in await screen.cells("linked") if "CALENDAR-DEC" in row]
         assert [row.split(" | ")[4] for row in rows] == ["1/2", "2/2", "2/2"]
         assert screen.complaints == []
 
@@ -140,10 +140,10 @@ async def test_enter_on_a_leg_opens_its_life(stage):
     async with ScreenServer() as server, Screen(stage.chromium) as screen:
         server.why["11"] = {"chain": [], "is_cut": False}
         await server.publish("orders", order(11))
-        await server.publish("groups", group(11, [leg(11)]))
+        await server.publish("linked", group(11, [leg(11)]))
         await screen.open(server.url)
         await screen.page.keyboard.press("l")
-        await screen.sees("groups", "client-11")
+        await screen.sees("linked", "client-11")
         await screen.page.keyboard.press("ArrowDown")
         await screen.page.keyboard.press("Enter")
         await screen.reads("#life", lambda text: "Order client-11" in text)
@@ -157,17 +157,17 @@ async def test_names_in_both_panels_are_text_and_words_filter_them(stage):
             "ageing", held(HOSTILE, (0, 0, 0), strategy=MIRRORED), held("PLAIN", (0, 0, 0))
         )
         hostile = leg(10, client_order_id=HOSTILE, state=MIRRORED, instrument=HOSTILE)
-        await server.publish("groups", group(10, [hostile], kind=MIRRORED), group(20, [leg(20)]))
+        await server.publish("linked", group(10, [hostile], kind=MIRRORED), group(20, [leg(20)]))
         await screen.open(server.url)
         await screen.page.keyboard.press("a")
         await screen.sees("ageing", HOSTILE, r"a\u202eb")
         await screen.page.keyboard.press("l")
-        await screen.sees("groups", HOSTILE, r"a\u202eb")
+        await screen.sees("linked", HOSTILE, r"a\u202eb")
         await screen.page.fill("#filter", "client-20")
         await screen.page.keyboard.press("Escape")
 
         async def is_one():
-            return len(await screen.cells("groups")) == 1
+            return len(await screen.cells("linked")) == 1
 
         await screen.page.fill("#filter", "client-20")
         await screen.until(is_one)
@@ -184,7 +184,7 @@ async def test_names_in_both_panels_are_text_and_words_filter_them(stage):
 async def test_an_observer_without_these_channels_is_named(stage):
     async with ScreenServer(["orders", "positions"]) as server, Screen(stage.chromium) as screen:
         await screen.open(server.url)
-        for key, panel in (("a", "ageing"), ("l", "groups")):
+        for key, panel in (("a", "ageing"), ("l", "linked")):
             await screen.page.keyboard.press(key)
             await screen.reads(
                 f"#panel-{panel}", lambda text: "its stream has no such channel." in text

@@ -8,7 +8,7 @@ import pytest
 from browser_stage import needs_chromium, scene
 from screen_server import ALL, START_NS, Screen, ScreenServer
 
-pytestmark = [pytest.mark.timeout(600), needs_chromium]
+pytestmark = [pytest.mark.timeout(900), needs_chromium]
 CAUSES = ("price", "carry", "fees", "fx", "slippage", "other")
 HOSTILE = "<img src=x onerror=document.title=1>"
 MIRRORED = "a\u202eb"
@@ -18,7 +18,7 @@ def profit(currency, *parts, reporting=None, excluded=()):
     total = f"{sum(map(Decimal, parts)):f}"
     return dict(zip(CAUSES, parts, strict=True)) | {
         "account": "main", "strategy": "alpha", "currency": currency, "total": total,
-        "realised": "0", "unrealised": "0", "funding": "0", "interest": "0", "stale": [],
+        "realised": "0", "unrealised": "0", "funding": "0", "interest": "0",
         "reporting": reporting, "excluded": list(excluded),
     }  # fmt: skip
 
@@ -37,8 +37,8 @@ def flow(strategy="alpha", second=0, **fields):
     return place | counts | {"refusals": {}, "volume": {}, "liquidity": {}} | fields
 
 
-def health(group, name, value, rank, **fields):
-    told = {"group": group, "name": name, "value": value, "rank": rank}
+def health(part, name, value, rank, **fields):
+    told = {"part": part, "name": name, "value": value, "rank": rank}
     return told | {"of": None, "unit": "", "state": ""} | fields
 
 

@@ -4,10 +4,11 @@ import gzip
 import re
 from importlib.resources import files
 
-from gateway.stream.page import LOOPBACK_ADDRESS, live_address
+from gateway.stream.page import LOOPBACK_ADDRESS, channels_script, live_address
 
 FOLDER = files("gateway.stream") / "dashboard"
 TEXTS = {file.name: file.read_text("utf-8") for file in FOLDER.iterdir() if file.is_file()}
+TEXTS["channels.js"] = channels_script().decode()  # made of the table of channels
 PAGE_BYTES_MAX = 60 * 1024  # as sent: packed
 FILE_BYTES_MAX = 160 * 1024  # as they lie there, comments and all
 

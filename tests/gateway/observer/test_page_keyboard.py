@@ -5,8 +5,8 @@ import pytest
 from browser_stage import needs_chromium, scene
 from screen_server import Screen, ScreenServer, position
 
-pytestmark = [pytest.mark.timeout(600), needs_chromium]
-PANELS = {"a": "ageing", "l": "groups",
+pytestmark = [pytest.mark.timeout(900), needs_chromium]
+PANELS = {"a": "ageing", "l": "linked",
           "1": "positions", "2": "orders", "3": "fills", "4": "balances", "5": "profit",
           "6": "exposure", "7": "depth", "8": "risk", "9": "margin", "0": "latency",
           "f": "flow", "h": "health", "p": "trades"}  # fmt: skip

@@ -10,7 +10,7 @@ from browser_stage import needs_chromium, scene
 from live_door import SECRET, open_door
 from screen_server import START_NS, Screen, ScreenServer, order, position
 
-pytestmark = [pytest.mark.timeout(600), needs_chromium]
+pytestmark = [pytest.mark.timeout(900), needs_chromium]
 HOSTILE = [
     "<img src=x onerror=document.title=1>",
     "\"'`&amp;</div><script>document.title=1</script>",
@@ -164,7 +164,7 @@ def profit(strategy, *parts, currency="USDT", **more):
     total = f"{exact_sum(parts):f}"
     return row | {"account": "main", "strategy": strategy, "currency": currency, "total": total,
                   "realised": "0", "unrealised": "0", "funding": "0", "interest": "0",
-                  "stale": []} | more  # fmt: skip
+                  "excluded": []} | more  # fmt: skip
 
 
 async def figures(screen):
@@ -181,7 +181,7 @@ async def test_the_waterfall_s_parts_are_the_total_exactly(stage):
     async with ScreenServer() as server, Screen(stage.chromium) as screen:
         tiny = "0.000000000000000001"
         rows = [profit("alpha", "9007199254740993.1", "-0.3", "-1.7", "0", "-0.2", tiny),
-                profit("beta", "-12.25", "3", f"-{tiny}", "4.5", "0", "0", stale=["ETH-PERP"]),
+                profit("beta", "-12.25", "3", f"-{tiny}", "4.5", "0", "0", excluded=["ETH-PERP"]),
                 profit("beta", "1", "0", "0", "0", "0", "0", currency="EUR")]  # fmt: skip
         await server.publish("profit", *rows)
         await screen.open(server.url)
@@ -253,7 +253,7 @@ async def test_risk_shows_what_is_halted_and_how_much_of_a_limit_is_held(stage):
         await server.publish("margin", {"account": "main", "venue": "paper", "currency": "USDT",
                                         "equity": "1000", "initial": "200", "maintenance": "100",
                                         "ratio": "0.1", "headroom": "800", "state": "call",
-                                        "stale": ["OLD"]})  # fmt: skip
+                                        "excluded": ["OLD"]})  # fmt: skip
         await screen.open(server.url)
         await screen.sees("risk", "gross exposure", "75.0 %", "750", "1,000")
         await screen.sees("risk", "net exposure", "12.5 %", "250", "2,000")

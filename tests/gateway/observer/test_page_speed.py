@@ -3,17 +3,17 @@ that stays flat. The figures are chromium's own (Performance.getMetrics)."""
 
 import asyncio
 import time
+from statistics import median
 
 import pytest
 from browser_stage import needs_chromium, scene
 from screen_server import Screen, ScreenServer, order, position
 
-pytestmark = [pytest.mark.timeout(600), needs_chromium]
+pytestmark = [pytest.mark.timeout(900), needs_chromium]
 ROWS = 2000
 CELLS_PER_ROW = 5  # mark, unrealised, realised, liquidation distance, quantity
 FRAMES_PER_SECOND = 30
 BUSY_MAX = 0.25  # of a core
-BUSY_LOADED_MAX = 0.6  # beside other tests caches are cold; a runaway page takes all
 
 
 def moved(number, turn):
@@ -73,7 +73,8 @@ class Meter:
         return (await self.read())["JSHeapUsedSize"] / 2**20
 
 
-async def busy_share(stage, seconds, per_second=20_000):
+async def busy_share(stage, seconds, per_second=20_000, *, least_pace=0.5):
+    """Of a core, at the whole pace; a busy machine may play no less than `least_pace` of it."""
     async with ScreenServer() as server, Screen(stage.chromium) as screen:
         await server.publish("positions", *[moved(number, 0) for number in range(ROWS)])
         frames = encoded_frames(server, per_second)
@@ -89,9 +90,10 @@ async def busy_share(stage, seconds, per_second=20_000):
         after = await meter.read()
         # Seen by a person, not only counted: no frame holds the values of the beginning.
         await screen.until(lambda: differs(screen, cells))
-        assert sent > 0.5 * FRAMES_PER_SECOND * seconds
+        assert sent > least_pace * FRAMES_PER_SECOND * seconds
         assert screen.complaints == []
-        return (after["TaskDuration"] - before["TaskDuration"]) / wall
+        busy = (after["TaskDuration"] - before["TaskDuration"]) / wall
+        return busy * FRAMES_PER_SECOND * seconds / sent  # of the whole pace
 
 
 async def differs(screen, cells):
@@ -101,16 +103,16 @@ async def differs(screen, cells):
 
 
 @scene
-async def test_2000_rows_with_20000_changed_cells_a_second_leave_the_page_time(stage):
-    assert await busy_share(stage, 2.0) < BUSY_LOADED_MAX
+async def test_2000_rows_with_20000_changed_cells_a_second_are_shown(stage):
+    await busy_share(stage, 1.0)  # what it costs is asked by night: no loaded machine can say
 
 
 @pytest.mark.slow
 @scene
 async def test_2000_rows_with_20000_changed_cells_a_second_take_under_a_quarter_of_a_core(stage):
-    shares = [await busy_share(stage, 10.0) for _ in range(3)]
-    print(f"main thread busy: {sorted(shares)[1]:.1%} of a core, of three: {shares}")
-    assert min(shares) < BUSY_MAX
+    shares = [await busy_share(stage, 10.0, least_pace=0.95) for _ in range(3)]
+    print(f"main thread busy: {median(shares):.1%} of a core, of three: {shares}")
+    assert median(shares) < BUSY_MAX
 
 
 @pytest.mark.slow

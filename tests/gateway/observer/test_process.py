@@ -42,7 +42,7 @@ def test_it_tells_systemd_prints_the_page_and_stops_in_order(tmp_path):
     (tmp_path / "ring").mkdir()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
-        systemd.settimeout(60)
+        systemd.settimeout(300)
         process = start(tmp_path, "127.0.0.1", {"NOTIFY_SOCKET": str(tmp_path / "notify")})
         try:
             told = [systemd.recv(200), systemd.recv(200)]
@@ -51,10 +51,10 @@ def test_it_tells_systemd_prints_the_page_and_stops_in_order(tmp_path):
             word, address = process.stdout.readline().split()
             assert word == "page" and "/#token=" in address
             health = address.partition("#")[0] + "v1/health/live"
-            with urllib.request.urlopen(health, timeout=60) as answer:
+            with urllib.request.urlopen(health, timeout=300) as answer:
                 assert answer.status == 200
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=60) == 0
+            assert process.wait(timeout=300) == 0
             last = systemd.recv(200)
             while last == b"WATCHDOG=1":  # fed while it ran
                 last = systemd.recv(200)
@@ -68,7 +68,7 @@ def test_it_tells_systemd_prints_the_page_and_stops_in_order(tmp_path):
 
 def test_an_address_beyond_loopback_is_refused(tmp_path):
     process = start(tmp_path, "0.0.0.0", {})
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "only loopback" in errors
 

@@ -110,7 +110,7 @@ def test_a_child_takes_the_sockets_it_was_given() -> None:
             env=os.environ | {"LISTEN_FDS": "2", "LISTEN_FDNAMES": "api:observer"},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=True,
         )
     assert done.stdout.splitlines() == [f"api {ports[0]} False", f"observer {ports[1]} False", "[]"]
@@ -144,7 +144,7 @@ def test_refused_memory_locking_names_the_limit() -> None:
     )
     code = "import gateway.process\n" + code
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True
     )
     assert "limit 65536 bytes: set LimitMEMLOCK=infinity" in done.stdout
 

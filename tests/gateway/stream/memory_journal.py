@@ -24,6 +24,7 @@ class MemoryJournal:
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
         self.goes_on = True  # False: it is another history than the one that was followed
+        self.differing_total = ""  # what a replica of it finds
 
     def append(self, kind: str, **fields: Any) -> int:
         self.records.append({"kind": kind, **fields})
@@ -178,7 +179,7 @@ class MemoryReplica:
         return True
 
     def differing_total(self) -> str:
-        return ""
+        return self._journal.differing_total
 
     def state_hash(self) -> str:
         state = [self.orders(open_only=False), self.positions(), self.balances()]
@@ -354,6 +355,7 @@ def _flat_position(key: tuple[str, ...], venue: str) -> dict[str, Any]:
         "break_even": None,
         "mark": None,
         "mark_age_ms": None,
+        "venue_margin_mode": None,
         "collateral": None,
         "currency": "USD",
         "state": "active",
@@ -394,7 +396,7 @@ class RunningObserver:
         ready = asyncio.Event()
         self.task = asyncio.create_task(self.observer.run(lambda _: ready.set()))
         opened = asyncio.create_task(ready.wait())
-        await asyncio.wait({opened, self.task}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({opened, self.task}, timeout=300, return_when=asyncio.FIRST_COMPLETED)
         if not ready.is_set():
             opened.cancel()
             self.task.cancel()
@@ -416,7 +418,7 @@ class RunningObserver:
 
     async def caught_up(self) -> None:
         """Wait until the view holds every record."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             view = self.observer.view
             while (  # noqa: ASYNC110 - the follower works in its own thread
                 not view.is_ready or view.sequence < len(self.journal.records)

@@ -11,7 +11,7 @@ from gateway.journal.replica import open_native_replica
 from gateway.stream import BalanceReader, OrderReader, PositionReader
 from gateway.stream.books import Books, BooksOptions, open_native_ledger
 from gateway.stream.fill_stream import FillReader
-from gateway.stream.group_stream import GroupReader
+from gateway.stream.linked_stream import LinkedReader
 from gateway.stream.state_stream import StateReader
 from gateway.stream.view import View
 
@@ -31,7 +31,7 @@ class Desk:
         self.books = self.new_books()
         self.view = View(lambda: self.seconds)
         readers = [OrderReader(), PositionReader(), BalanceReader(), FillReader(), StateReader(),
-                   GroupReader()]  # fmt: skip
+                   LinkedReader()]  # fmt: skip
         self.follower = Follower(self.place, open_native_replica, readers)
         self.marks = []
 
@@ -73,7 +73,7 @@ class Desk:
 
 def wait_for(take):
     """The engine takes facts while the disk keeps up, and here the disk is that of the machine."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not take():
         assert time.monotonic() < deadline
         time.sleep(0.001)

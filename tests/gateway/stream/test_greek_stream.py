@@ -5,9 +5,10 @@ import pytest
 
 from gateway.journal import Mark, Step
 from gateway.stream.authority import Authority
+from gateway.stream.channels import CHANNELS
 from gateway.stream.greek_stream import GreekDesk
 from gateway.stream.subscriptions import Filter
-from gateway.stream.view import NO_GREEKS, View
+from gateway.stream.view import View
 
 NOW = 1_780_000_000 * 10**9
 CALL = "BTC-USD-260626-60000-C"
@@ -44,7 +45,7 @@ def shown(view, marks=MARKS, path=None, clock_ns=lambda: NOW):
 
 
 def test_positions_and_sums_are_shown_and_told_again_only_when_they_move(view):
-    assert view.channels["greeks"].waiting == NO_GREEKS
+    assert view.channels["greeks"].waiting == CHANNELS["greeks"].waits
     assert shown(view)
     rows = view.channels["greeks"].rows
     call = rows[f"position|main|{CALL}|net|cross|s"]
@@ -100,4 +101,4 @@ def test_a_file_that_cannot_be_one_is_why_there_are_none(view, tmp_path):
 def test_a_journal_opened_afresh_forgets_them(view):
     shown(view)
     view.apply(Step(1, 0, is_caught_up=True, is_reset=True, rows={}, followed=1))
-    assert view.channels["greeks"].waiting == NO_GREEKS
+    assert view.channels["greeks"].waiting == CHANNELS["greeks"].waits

@@ -48,7 +48,7 @@ class Watched:
     def look(self):
         self.desk.look()
         asyncio.run(self.watch.keep())
-        return self.desk.view.channels["groups"].rows
+        return self.desk.view.channels["linked"].rows
 
 
 def note(world, subject):
@@ -112,8 +112,8 @@ def test_it_goes_on_over_starts_of_the_gateway_and_of_the_observer(watched):
 
 def test_groups_of_linked_orders_are_left_alone(watched):
     watched.look()
-    linked = {"group": "77", "kind": "bracket"}
-    watched.desk.view.channels["groups"].publish({"77": linked}, 1)
+    linked = {"linked_to": "77", "kind": "bracket"}
+    watched.desk.view.channels["linked"].publish({"77": linked}, 1)
     near, far = spread(watched.desk.world)
     assert list(watched.look()) == ["77", "CAL"]
     for number in (near, far):
@@ -173,6 +173,6 @@ def test_a_group_is_seen_by_whoever_may_see_every_leg(watched):
     row = watched.look()["CAL"]
     both = Authority(strategies=frozenset({"alpha", "beta"}))
     one = Authority(strategies=frozenset({"alpha"}))
-    sees = [Filter("groups", {}, who).takes(row) for who in (EVERYTHING, both, one)]
+    sees = [Filter("linked", {}, who).takes(row) for who in (EVERYTHING, both, one)]
     assert sees == [True, True, False]
-    assert not Filter("groups", {}, both).takes(row | {"members_forgotten": 1})
+    assert not Filter("linked", {}, both).takes(row | {"members_forgotten": 1})

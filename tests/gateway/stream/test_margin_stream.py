@@ -2,6 +2,7 @@
 beside each position; without schedules, or with bad ones, the channel says why it is empty."""
 
 import pytest
+from flat_margin import flat_schedules
 from margin_steps import take_margin
 
 from gateway.journal import Mark, Step
@@ -10,14 +11,7 @@ from gateway.stream.view import View
 
 AGE_MS_MAX = 1000
 MARKS = (Mark("BTC-PERP", "100", 1),)
-SCHEDULES = """
-[schedules.flat]
-source = "made for a test"
-date = "2026-01-01"
-steps = [{ leverage_max = 10, maintenance_rate = "0.05" }]
-[instruments]
-"BTC-PERP" = "flat"
-"""
+SCHEDULES = flat_schedules("BTC-PERP")
 INSTRUMENT = {
     "name": "BTC-PERP", "venue": "sim", "kind": "linear", "base": "BTC", "quote": "USD",
     "settle": "USD", "multiplier": "1", "multiplier_scale": 0, "price_scale": 2,
@@ -110,7 +104,7 @@ def test_a_stale_mark_is_named_and_in_no_sum(view, tmp_path):
     desk = a_desk(tmp_path, SCHEDULES, marks=())
     take_margin(view, desk.step(given(view)))
     (row,) = view.channels["margin"].rows.values()
-    assert (row["maintenance"], row["stale"]) == ("0", ["BTC-PERP: no mark"])
+    assert (row["maintenance"], row["excluded"]) == ("0", ["BTC-PERP: no mark"])
     held = view.channels["positions"].rows[next(iter(POSITIONS))]
     assert held["liquidation_price"] is None
 
@@ -135,10 +129,24 @@ def test_a_mark_that_comes_while_marks_are_read_is_not_from_the_future(view, tmp
 
     take_margin(view, MarginDesk(path, marks, lambda: clock[0], AGE_MS_MAX).step(given(view)))
     (row,) = view.channels["margin"].rows.values()
-    assert (row["stale"], row["state"]) == ([], "ok")
+    assert (row["excluded"], row["state"]) == ([], "ok")
 
 
 def test_a_position_without_its_mark_is_unknown_and_never_ok(view, tmp_path):
     take_margin(view, a_desk(tmp_path, SCHEDULES, marks=()).step(given(view)))
     (row,) = view.channels["margin"].rows.values()
     assert row["state"] == "unknown"
+
+
+def test_a_position_whose_venue_switches_its_mode_keeps_its_liquidation_price(view, tmp_path):
+    desk = a_desk(tmp_path, SCHEDULES)
+    take_margin(view, desk.step(given(view)))
+    told = {"venue_margin_mode": "isolated", "collateral": "20", "sequence": 2}
+    rows = {key: {**row, **told} for key, row in POSITIONS.items()}
+    view.apply(Step(2, 2, is_caught_up=True, is_reset=False, rows={"position": rows}, followed=1))
+    take_margin(view, desk.step(given(view)))
+    (account,) = view.channels["margin"].rows.values()
+    # 20 of the 50 lie in it: 20 + 2 (p - 100) = 0.05 * 2 p
+    assert (account["equity"], account["maintenance"]) == ("30", "0")
+    for key in POSITIONS:
+        assert view.channels["positions"].rows[key]["liquidation_price"] == "94.73"

@@ -37,7 +37,7 @@ def post(port: int, query: str) -> tuple[int, str]:
     url = f"http://127.0.0.1:{port}/seqnum?{query}"
     try:
         with urllib.request.urlopen(
-            urllib.request.Request(url, method="POST"), timeout=20
+            urllib.request.Request(url, method="POST"), timeout=60
         ) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from gateway.__main__ import root
 from gateway.testing.skeletons import FILES, check_name
 
-pytestmark = pytest.mark.timeout(600)  # a package is installed and a run of the kit is awaited
+pytestmark = pytest.mark.timeout(900)  # a package is installed and a run of the kit is awaited
 
 
 def gateway(*arguments):

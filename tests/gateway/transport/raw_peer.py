@@ -19,7 +19,7 @@ REQUEST = b"POST /order?signature=s HTTP/1.1\r\n"
 def listener() -> Iterator[socket.socket]:
     """Of plain sockets: nothing here needs a turn of the loop to be seen."""
     with socket.create_server(("127.0.0.1", 0)) as opened:
-        opened.settimeout(10)
+        opened.settimeout(60)
         yield opened
 
 

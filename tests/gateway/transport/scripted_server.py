@@ -83,7 +83,7 @@ class ScriptedServer:
         for visit in self.visits:
             visit.writer.transport.abort()
             visit.reader.feed_eof()
-            await asyncio.wait_for(visit.ended.wait(), 10)
+            await asyncio.wait_for(visit.ended.wait(), 300)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         visit = Visit(reader, writer)

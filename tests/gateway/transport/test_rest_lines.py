@@ -24,7 +24,7 @@ pytestmark = pytest.mark.asyncio
 
 @asynccontextmanager
 async def pool_at(*conducts: Conduct, **settings: Any) -> AsyncIterator[tuple[RestPool, Any]]:
-    async with ScriptedServer(*conducts) as server, asyncio.timeout(30):
+    async with ScriptedServer(*conducts) as server, asyncio.timeout(300):
         settings = {"connections": 1, "timeout_ms": 10_000} | settings
         pool = RestPool(server.url, now_ns=time.time_ns, random=Random(1), **settings)
         await pool.open()
@@ -203,7 +203,7 @@ async def test_a_request_in_the_middle_of_its_answer_ends_with_the_pool() -> Non
         await said.wait()
         await until(lambda: all(each._payload is not None for each in pool._busy))
         await pool.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(300):
             with pytest.raises(OutcomeUnknown):
                 await request
 
@@ -216,7 +216,7 @@ async def test_a_time_out_that_meets_the_head_of_an_answer_is_not_lost() -> None
     def answer_half(opened: socket.socket) -> None:
         peer, _ = opened.accept()
         with peer:
-            peer.settimeout(20)
+            peer.settimeout(60)
             peer.recv(65_536)
             peer.sendall(ANSWER[:-1])
             half_said.set()
@@ -230,9 +230,9 @@ async def test_a_time_out_that_meets_the_head_of_an_answer_is_not_lost() -> None
         await pool.open()
         request = asyncio.create_task(pool.request("POST", "/order"))
         await asyncio.sleep(0)
-        assert half_said.wait(10)
+        assert half_said.wait(60)
         time.sleep(0.12)  # noqa: ASYNC251 the loop is busy
-        done, _ = await asyncio.wait({request}, timeout=5)
+        done, _ = await asyncio.wait({request}, timeout=30)
         request.cancel()
         await pool.close()
         peer.join(20)
@@ -247,7 +247,7 @@ async def test_a_line_with_a_part_of_the_request_still_here_is_not_used_again() 
         await visit.say(b"HTTP/1.1 413 Too large\r\nContent-Length: 0\r\n\r\n")
         await asyncio.Event().wait()
 
-    async with ScriptedServer(early, answer_all) as server, asyncio.timeout(30):
+    async with ScriptedServer(early, answer_all) as server, asyncio.timeout(300):
         pool = RestPool(server.url, connections=1, now_ns=time.time_ns, random=Random(1))
         await pool.open()
         answer = await pool.request("POST", "/batch", body="x" * 20_000_000)

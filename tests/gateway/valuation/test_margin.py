@@ -113,7 +113,7 @@ def test_the_examples_of_venue_documents_come_out(case: dict[str, Any]) -> None:
                 assert abs(Decimal(row[name]) - Decimal(wanted)) <= Decimal("0.01"), case["source"]
             else:
                 assert Decimal(row[name]).quantize(step) == Decimal(wanted), case["source"]
-    assert found.accounts[0]["stale"] == []
+    assert found.accounts[0]["excluded"] == []
 
 
 def test_open_orders_ask_for_margin_and_for_what_they_would_lose_at_once() -> None:
@@ -175,7 +175,7 @@ def test_what_is_missing_is_named_and_left_out_of_the_sums() -> None:
              "CHZ-USDT-SWAP.okx": MarkPrice("0.1", 0)}  # fmt: skip
     found = margin_rows(rows, [], INSTRUMENTS, BRACKETS, marks)
     account = found.accounts[0]
-    assert account["stale"] == [
+    assert account["excluded"] == [
         "BTC-USDT-SWAP.okx: no collateral is known",
         "CHZ-USDT-SWAP.okx: above the last bracket",
         "ETHUSDT.binance: the mark is 99999 ms old",
@@ -227,6 +227,90 @@ def test_collateral_of_the_journal_s_rows_counts_and_a_person_s_word_instead_of_
     assert named.positions[0]["collateral"] == "600"
 
 
+# An account of two symbols: 1 BTC bought at 10,000 of which 500 lie in the position when it is
+# isolated, and 100 contracts of 0.01 BTC bought at 10,000. Worked by hand, with 5,000 in the
+# balance, BTC at 9,800 on Binance (0.4 %, leverage 20) and at 9,900 on OKX (0.5 %, leverage 10).
+MIXED_MARKS = {
+    "BTCUSDT.binance": MarkPrice("9800", 0),
+    "BTC-USDT-SWAP.okx": MarkPrice("9900", 0),
+}
+
+
+def mixed(first: dict[str, Any], second: dict[str, Any]) -> MarginRows:
+    rows = [
+        position("BTCUSDT.binance", "1", "10000", **first),
+        position("BTC-USDT-SWAP.okx", "100", "10000", **second),
+    ]
+    balances = [{"account": "desk", "currency": "USDT", "total": "5000"}]
+    return margin_rows(rows, balances, INSTRUMENTS, BRACKETS, MIXED_MARKS)
+
+
+def numbers(found: MarginRows) -> tuple[Any, ...]:
+    (account,) = found.accounts
+    names = ("equity", "initial", "maintenance", "headroom", "ratio")
+    return *(account[name] for name in names), *(r["liquidation_price"] for r in found.positions)
+
+
+ISOLATED_AND_CROSS = [
+    # The account is cross; its venue holds one symbol isolated.
+    ({"venue_margin_mode": "isolated", "collateral": "500"}, {"venue_margin_mode": "cross"}),
+    ({"venue_margin_mode": "isolated", "collateral": "500"}, {}),
+    # The account is isolated; its venue holds one symbol cross.
+    (
+        {"margin_mode": "isolated", "collateral": "500"},
+        {"margin_mode": "isolated", "venue_margin_mode": "cross"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("first", "second"), ISOLATED_AND_CROSS)
+def test_a_mixed_account_is_counted_mode_by_mode(
+    first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    found = mixed(first, second)
+    # Equity 5000 - 500 - 100, initial 9900 / 10, maintenance 9900 x 0.005. The isolated one:
+    # 500 + p - 10000 = 0.004 p; the cross one on what is left: 4500 + p - 10000 = 0.005 p.
+    assert numbers(found) == (
+        "4400", "990", "49.5", "3410", "0.01125", "9538.15", "5527.63"
+    )  # fmt: skip
+    assert [row["margin_mode"] for row in found.positions] == ["isolated", "cross"]
+    told = [bool(each.get("venue_margin_mode")) for each in (first, second)]
+    sources = [row["margin_mode_source"] for row in found.positions]
+    assert sources == ["venue" if is_told else "account" for is_told in told]
+    assert (found.accounts[0]["excluded"], found.accounts[0]["state"]) == ([], "ok")
+
+
+def test_a_switch_of_the_mode_moves_the_position_from_one_sum_to_the_other() -> None:
+    before = mixed({"venue_margin_mode": "cross"}, {"venue_margin_mode": "cross"})
+    # Equity 5000 - 200 - 100, initial 490 + 990, maintenance 39.2 + 49.5. BTC of Binance alone
+    # moves: 5000 - 100 - 49.5 + p - 10000 = 0.004 p; that of OKX: 5000 - 200 - 39.2 + p - 10000 =
+    # 0.005 p.
+    assert numbers(before)[:4] == ("4700", "1480", "88.7", "3220")
+    assert numbers(before)[5:] == ("5170.18", "5265.52")
+    after = mixed(*ISOLATED_AND_CROSS[0])
+    assert numbers(after)[0] == "4400", "500 more lie apart, and 200 are lost there"
+    both = mixed(*([{"venue_margin_mode": "isolated", "collateral": "500"}] * 2))
+    # Nothing is cross: 5000 - 500 - 500 is left.
+    assert numbers(both)[:5] == ("4000", "0", "0", "4000", "0")
+
+
+def test_a_mode_that_is_not_known_is_named_and_guessed_by_nobody() -> None:
+    for told in ({"venue_margin_mode": "unknown"}, {"venue_margin_mode": "isolated"}):
+        found = mixed(told, {"venue_margin_mode": "cross"})
+        (account,) = found.accounts
+        why = "the margin mode is not known" if told["venue_margin_mode"] == "unknown" else (
+            "no collateral is known"
+        )  # fmt: skip
+        assert account["excluded"] == [f"BTCUSDT.binance: {why}"]
+        assert [account[name] for name in ("equity", "headroom", "ratio", "state")] == [
+            None, None, None, "unknown"
+        ]  # fmt: skip
+        assert found.positions[0]["reason"] == why
+        assert found.positions[1]["reason"] == "other positions are left out"
+        # What the cross position alone would be, with all of the balance as its equity.
+        assert account["partial_ratio"] == "0.010102040817"
+
+
 def eth_rows(orders: list[dict[str, Any]], held: str = "1", **more: Any) -> dict[str, Any]:
     rows = [position("ETHUSDT.binance", held, "3000", account="free")]
     balances = [{"account": "free", "currency": "USDT", "total": "100000"}]
@@ -252,18 +336,22 @@ def test_strategies_that_net_to_nothing_keep_what_they_made() -> None:
         ]
         found = margin_rows(rows, balances, INSTRUMENTS, BRACKETS, marks)
         account = found.accounts[0]
-        assert (account["equity"], account["state"], account["stale"]) == ("0", "liquidation", [])
+        assert (account["equity"], account["state"], account["excluded"]) == (
+            "0",
+            "liquidation",
+            [],
+        )
         alone = margin_rows(rows[:2], balances, INSTRUMENTS, BRACKETS, {})
         assert [row["equity"] for row in alone.accounts] == ["0"]
 
 
 def test_an_order_that_cannot_be_valued_is_named() -> None:
     told = eth_rows([eth_order("5000")])
-    if not told["stale"]:
+    if not told["excluded"]:
         told = eth_rows([eth_order("500000")])
-    assert told["stale"] == ["orders that could not be valued: 1"]
+    assert told["excluded"] == ["orders that could not be valued: 1"]
     assert told["state"] == "unknown"
-    assert eth_rows([eth_order("5", price="3000.001")])["stale"] == [
+    assert eth_rows([eth_order("5", price="3000.001")])["excluded"] == [
         "order 7: a price that is none"
     ]
 
@@ -271,7 +359,7 @@ def test_an_order_that_cannot_be_valued_is_named() -> None:
 def test_a_market_order_counts_at_a_mark_of_any_scale() -> None:
     limit = Decimal(eth_rows([eth_order("1", price="3000.13")])["initial"])
     market = eth_rows([eth_order("1", price=None)], mark="3000.12345678901")
-    assert market["stale"] == []
+    assert market["excluded"] == []
     assert limit - 1 < Decimal(market["initial"]) <= limit
 
 
@@ -333,7 +421,7 @@ def spot_order(side: str, quantity: str, **more: Any) -> dict[str, Any]:
 def test_a_spot_order_asks_for_what_it_pays_and_for_no_schedule() -> None:
     before = eth_rows([])
     bought = eth_rows([spot_order("buy", "0.015", price="3000.01")])
-    assert (bought["state"], bought["stale"], bought["initial_orders"]) == ("ok", [], "45.00015")
+    assert (bought["state"], bought["excluded"], bought["initial_orders"]) == ("ok", [], "45.00015")
     gone = Decimal(before["headroom"]) - Decimal(bought["headroom"])
     assert gone == Decimal("45.00015")
     assert (bought["maintenance"], bought["ratio"]) == (before["maintenance"], before["ratio"])
@@ -344,17 +432,17 @@ def test_a_spot_order_asks_for_what_it_pays_and_for_no_schedule() -> None:
 def test_a_spot_order_at_the_market_is_worth_the_mark() -> None:
     order = spot_order("buy", "2", price=None)
     (told,) = eth_accounts([order], {"ETH-USDT.okx": MarkPrice("3000.001", 0)})
-    assert (told["initial_orders"], told["stale"]) == ("6000.02", []), "rounded up to the tick"
+    assert (told["initial_orders"], told["excluded"]) == ("6000.02", []), "rounded up to the tick"
     (told,) = eth_accounts([order], {})
-    assert (told["state"], told["stale"]) == ("unknown", ["order 9: no mark"])
+    assert (told["state"], told["excluded"]) == ("unknown", ["order 9: no mark"])
     (told,) = eth_accounts([order], {"ETH-USDT.okx": MarkPrice("3000", 60_001)})
-    assert told["stale"] == ["order 9: the mark is 60001 ms old"]
+    assert told["excluded"] == ["order 9: the mark is 60001 ms old"]
 
 
 @pytest.mark.parametrize("more", [{"price": "3000.001"}, {"quantity": "9" * 15, "price": "9" * 15}])
 def test_a_spot_order_that_cannot_be_valued_is_named(more: dict[str, str]) -> None:
     (told,) = eth_accounts([spot_order("buy", more.pop("quantity", "1"), **more)], {})
-    assert told["stale"] == ["order 9: a price that is none"]
+    assert told["excluded"] == ["order 9: a price that is none"]
     assert (told["state"], told["initial_orders"]) == ("unknown", "0")
 
 

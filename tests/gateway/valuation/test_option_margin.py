@@ -72,7 +72,7 @@ def test_the_numbers_of_venue_documents_come_out(case: dict[str, Any]) -> None:
     assert Decimal(position["unrealised"]) == worth + Decimal("0.3")
     assert account["initial_orders"] == "0"
     assert Decimal(position["notional"]) == abs(worth)
-    assert (account["stale"], account["estimates"]) == ([], [])
+    assert (account["excluded"], account["estimates"]) == ([], [])
 
 
 CALL = next(case for case in GOLDEN if case["name"] == "okx_coin_call_maintenance")
@@ -116,12 +116,21 @@ def test_orders_to_sell_ask_for_margin_less_premium_and_orders_to_buy_for_the_pr
 
 def test_what_is_left_out_is_named() -> None:
     expired = rows(CALL, held("OPTION", "-1"), now_ns=NOW * 2)
-    assert expired.accounts[0]["stale"] == ["OPTION: expired"]
+    assert expired.accounts[0]["excluded"] == ["OPTION: expired"]
     assert expired.positions[0]["reason"] == "expired"
     isolated = rows(CALL, held("OPTION", "-1", mode="isolated"))
-    assert isolated.accounts[0]["stale"] == ["OPTION: no rule for isolated options"]
+    (named,), (row,) = isolated.accounts, isolated.positions
+    assert named["excluded"] == [
+        "OPTION: isolated, and no document says what of its premium lies in its margin"
+    ]
+    assert (named["equity"], named["headroom"], named["maintenance"]) == (None, None, "0")
+    cross = rows(CALL, held("OPTION", "-1")).positions[0]
+    for name in ("notional", "unrealised", "initial", "maintenance"):
+        assert row[name] == cross[name] is not None, "its venue's rule knows no mode"
+    unknown = rows(CALL, held("OPTION", "-1") | {"venue_margin_mode": "unknown"})
+    assert unknown.accounts[0]["excluded"] == ["OPTION: the margin mode is not known"]
     blind = rows(CALL, held("OPTION", "-1"), marks={"OPTION": MarkPrice("0.05", 0)})
-    assert blind.accounts[0]["stale"] == ["OPTION: BTC-USD-SWAP: no mark"]
+    assert blind.accounts[0]["excluded"] == ["OPTION: BTC-USD-SWAP: no mark"]
     assert blind.accounts[0]["state"] == "unknown"
 
 

@@ -1,5 +1,5 @@
-"""Collateral of isolated positions from reports of an adapter to the journal: by the stream and by
-answers, the newer word, its end, and reports that make no sense."""
+"""Margin mode and collateral of positions from reports of an adapter to the journal: by the stream
+and by answers, the newer word, its end, and reports that make no sense."""
 
 from contextlib import asynccontextmanager
 
@@ -118,6 +118,8 @@ async def test_a_position_that_closes_during_the_question_holds_nothing_after_it
         {"account": "nobody"},
         {"leg": "both"},
         {"quantity": "many"},
+        {"margin_mode": "cross"},
+        {"margin_mode": "portfolio"},
     ],
 )
 async def test_what_makes_no_sense_is_counted_and_books_nothing(ring_directory, changes):
@@ -129,6 +131,47 @@ async def test_what_makes_no_sense_is_counted_and_books_nothing(ring_directory, 
         assert await seen(world, quantity, collateral, **fields) == "40"
         assert world.link.health.counters["bad_facts"] == bad + 1
         assert world.native.counters()["anomalies"] == 0
+
+
+def told(world):
+    (row,) = world.native.positions()
+    return row["venue_margin_mode"], row["collateral"]
+
+
+async def test_the_mode_is_the_venue_s_word_by_stream_and_by_answer(ring_directory):
+    async with held(ring_directory) as world:
+        assert told(world) == (None, None)
+        await seen(world, "2", "0", margin_mode="cross")
+        assert told(world) == ("cross", None)
+        await stated(world, report("2", "40", margin_mode="isolated"))
+        assert told(world) == ("isolated", "40")
+        await stated(world, report("2", None, margin_mode="unknown"))
+        assert told(world) == ("unknown", None), "nothing is known to lie there"
+        await seen(world, "2", None, margin_mode="isolated")
+        assert told(world) == ("isolated", None), "isolated, and nobody says what lies in it"
+        await seen(world, "2", None)
+        assert told(world) == ("isolated", None), "a venue that says nothing changes nothing"
+
+
+async def test_a_position_that_is_flat_keeps_the_mode_its_venue_told(ring_directory):
+    async with held(ring_directory) as world:
+        await seen(world, "2", "40", margin_mode="isolated")
+        await stated(world)  # the venue states no such position
+        assert told(world) == ("isolated", None)
+        await seen(world, "0", "0", margin_mode="cross")  # a margin type that changed while flat
+        assert told(world) == ("cross", None)
+
+
+async def test_a_cross_position_is_told_to_the_engine_once(ring_directory):
+    async with held(ring_directory) as world:
+        for _ in range(3):
+            await seen(world, "2", "0", margin_mode="cross")
+        repeated = world.native.counters()["facts_repeated"]
+        await seen(world, "2", "0", margin_mode="cross")
+        assert world.native.counters()["facts_repeated"] == repeated
+        await seen(world, "2", "40", margin_mode="isolated")
+        await seen(world, "2", "0", margin_mode="cross")
+        assert told(world) == ("cross", None)
 
 
 async def test_it_is_there_after_a_restart(ring_directory):

@@ -74,11 +74,12 @@ async def test_a_link_arms_refreshes_and_disarms_last():
 @pytest.mark.asyncio
 async def test_a_failed_refresh_is_named_until_one_succeeds():
     health, adapter = VenueHealth("sim", "sim"), Switch()
-    adapter.failures = 1
+    adapter.failures = 1_000_000
     keeper = DeadMan(health, adapter, ["main"], 300)
     keeper.start()
     await until(lambda: health.counters["dead_man_failures"])
     assert "VenueUnavailable: busy" in health.row()["dead_man"]["failing"]["main"]
+    adapter.failures = 0
     await until(lambda: health.counters["dead_man_refreshes"])
     assert health.row()["dead_man"]["failing"] == {}
     await keeper.disarm(5.0)

@@ -33,6 +33,7 @@ NONSENSE = [
     ({"acceptance_window_ms": 1001}, "not_found_proof_after_ms: 1000, below acceptance_window"),
     ({"acceptance_window_ms": -1}, "acceptance_window_ms: -1"),
     ({"not_found_proof_after_ms": -5}, "not_found_proof_after_ms: -5"),
+    ({"ended_orders_kept_ms": 1000}, "ended_orders_kept_ms: 1000, not above not_found_proof"),
     ({"client_order_id_pattern": "[A"}, "client_order_id_pattern: '[A'"),
     ({"client_order_id_pattern": "[!?]+"}, "client_order_id_pattern: no client order id shape"),
     ({"client_order_id_length_max": 8}, "client_order_id_pattern: no client order id shape"),

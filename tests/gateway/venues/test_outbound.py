@@ -195,7 +195,7 @@ async def test_a_link_connects_with_back_off_and_trades_only_after_reconciling()
     world.adapter.connect_failures = 2
     world.link.start()
     assert not world.link.health.is_reconciled
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while not world.link.health.is_reconciled:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert world.link.health.counters["failures"] == 2
@@ -207,7 +207,7 @@ async def test_a_link_connects_with_back_off_and_trades_only_after_reconciling()
     report = world.report(order_id, "new")
     world.adapter.open, world.adapter.by_client = [report], {report.client_order_id: report}
     world.adapter.port.gap_closed()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while not world.link.health.is_reconciled:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert world.state(order_id) == "NEW"

@@ -7,9 +7,9 @@ from native_world import open_world
 
 from gateway.api import BorrowReport
 from gateway.core.positions import balance_totals
+from gateway.venues.cash_flows import interest_reference
 from gateway.venues.link import VenueLink
 from gateway.venues.reconcile import AccountTerms
-from gateway.venues.session import interest_reference
 
 pytestmark = pytest.mark.asyncio
 

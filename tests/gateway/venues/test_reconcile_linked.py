@@ -1,11 +1,9 @@
 """Reconciling while exits of a bracket wait here: no venue has heard of them, and none can tell
 their end."""
 
-import shutil
-
 import pytest
 from live_world import INSTRUMENT
-from native_world import connected, open_world
+from native_world import asked_again, connected, open_world, power_cut
 
 from gateway.api import OutcomeUnknown, PositionReport
 from gateway.execution.router import NewOrder
@@ -161,8 +159,7 @@ async def let_go_and_lost(place):
     ids = await bracket(world)
     world.link.session.accepted(ids[0], "v1")
     await world.sends()
-    cut = place / "cut"
-    shutil.copytree(folder, cut)
+    cut = power_cut(world, folder, place / "cut")
     world.link.session.filled(world.fill(ids[0], "t1", "2", venue_order_id="v1"))
     await world.sends()
     assert sent(world) == [("buy", "2"), ("sell", "2")]
@@ -174,6 +171,7 @@ async def marked(world, last="100"):
     world.link.session._native.marked(1, "100", "99.9", "100.1", last)
     world.advance(5_000)
     await world.sends()
+    await asked_again(world)
 
 
 @pytest.mark.parametrize("state", ["new", "untriggered"])
@@ -258,4 +256,72 @@ async def test_an_exit_that_may_have_left_is_not_ended_before_its_venue_was_comp
     await marked(world)
     assert states(world, ids[:2]) == ["FILLED", "FILLED"]
     assert (world.state(ids[2]), world.row(ids[2])["pending"]) == ("NEW", "cancel")
+    end(world)
+
+
+async def test_exits_that_work_there_are_kept_while_the_fill_of_their_entry_is_missing(
+    ring_directory,
+):
+    """The list of fills is behind the list of orders: the venue stays closed, the position stays
+    protected, and the fill, when it comes, is no anomaly."""
+    ids, cut = await let_go_and_lost(ring_directory)
+    world = open_world(cut)
+    entry = world.report(ids[0], "filled", "2", venue_order_id="v1")
+    profit = world.report(ids[1], "new", side="sell", price="110", venue_order_id="v2")
+    stop = world.report(ids[2], "new", side="sell", type="market", price=None,
+                        venue_order_id="v3")  # fmt: skip
+    world.adapter.open = [profit, stop]
+    world.adapter.by_client = {each.client_order_id: each for each in (entry, profit, stop)}
+    result = await world.connect()
+    assert result.lacking == [ids[0]]
+    await marked(world)
+    assert [kind for kind, _ in world.adapter.sent] == []
+    assert states(world, ids) == ["NEW", "NEW", "NEW"]
+    executed_there(world, ids[0], "2")
+    assert (await world.reconcile()).lacking == []
+    await marked(world)
+    assert world.adapter.sent == []
+    assert states(world, ids) == ["FILLED", "NEW", "NEW"]
+    assert world.native.counters()["links_anomalous"] == 0
+    world.link.session.filled(world.fill(ids[1], "t2", "2", side="sell", venue_order_id="v2"))
+    await world.sends()
+    assert world.row(ids[2])["pending"] == "cancel"
+    end(world)
+
+
+async def test_an_exit_that_ended_there_is_not_let_go_again_and_the_other_one_is(ring_directory):
+    """The profit was rejected in the lost moments; the stop never left."""
+    ids, cut = await let_go_and_lost(ring_directory)
+    world = open_world(cut)
+    executed_there(world, ids[0], "2")
+    there = world.report(ids[1], "rejected", side="sell", price="110", venue_order_id="")
+    entry = world.report(ids[0], "filled", "2", venue_order_id="v1")
+    world.adapter.by_client = {each.client_order_id: each for each in (there, entry)}
+    await world.connect()
+    await marked(world)
+    assert states(world, ids) == ["FILLED", "CANCELED", "UNTRIGGERED"]
+    await marked(world, "89")
+    assert sent(world) == [("sell", "2")]
+    assert world.native.doubted_orders() == []
+    end(world)
+
+
+async def test_an_order_enlarged_in_lost_moments_and_complete_by_its_old_size_works_on(
+    ring_directory,
+):
+    world = await connected(ring_directory)
+    order_id = await world.submit("grown")
+    world.link.session.accepted(order_id, "v1")
+    await world.sends()
+    end(world)
+    world = open_world(ring_directory)
+    executed_there(world, order_id, "2")
+    there = world.report(order_id, "partially_filled", "2", quantity="5", venue_order_id="v1")
+    world.adapter.open = [there]
+    world.adapter.by_client = {there.client_order_id: there}
+    world.advance(5_000)
+    await world.connect()
+    row = world.row(order_id)
+    assert (row["state"], row["quantity"]) == ("PARTIALLY_FILLED", "5")
+    assert row["leaves_quantity"] == "3"
     end(world)

@@ -205,6 +205,20 @@ def position_risk(venue: UsdmVenue, account: str, given: Given) -> Any:
     ]
 
 
+def symbol_config(venue: UsdmVenue, account: str, given: Given) -> Any:
+    return [
+        {
+            "symbol": symbol,
+            "marginType": "ISOLATED" if venue.is_isolated(account, symbol) else "CROSSED",
+            "isAutoAddMargin": False,
+            "leverage": 20,
+            "maxNotionalValue": "25000000",
+        }
+        for symbol in venue.listings
+        if given.get("symbol", symbol) == symbol
+    ]
+
+
 def _isolated_margin(row: Any) -> str:
     """With the unrealised profit."""
     wallet = Fraction(row["wallet"])
@@ -499,6 +513,7 @@ PRIVATE: dict[tuple[str, str], Call] = {
     ("GET", "/fapi/v1/income"): income,
     ("GET", "/fapi/v2/positionRisk"): position_risk_2,
     ("GET", "/fapi/v3/positionRisk"): position_risk,
+    ("GET", "/fapi/v1/symbolConfig"): symbol_config,
     ("GET", "/fapi/v2/balance"): balance,
     ("GET", "/fapi/v3/balance"): balance,
     ("GET", "/fapi/v2/account"): account_state,

@@ -75,6 +75,7 @@ WEIGHTS = {
     ("GET", "/fapi/v1/allAlgoOrders"): 5,
     ("GET", "/fapi/v2/positionRisk"): 5,
     ("GET", "/fapi/v3/positionRisk"): 5,
+    ("GET", "/fapi/v1/symbolConfig"): 5,
     ("GET", "/fapi/v2/balance"): 5,
     ("GET", "/fapi/v3/balance"): 5,
     ("GET", "/fapi/v2/account"): 5,

@@ -222,6 +222,15 @@ class UsdmVenue(MatchedVenue[WireOrder]):
     def isolate(self, account: str, symbol: str) -> None:
         """POST marginType: positions of the symbol are isolated from now on."""
         self._isolated.add((account, symbol))
+        self._tell_margin_type(account, symbol)
+
+    def share(self, account: str, symbol: str) -> None:
+        """POST marginType: positions of the symbol are cross from now on."""
+        self._isolated.discard((account, symbol))
+        self._tell_margin_type(account, symbol)
+
+    def is_isolated(self, account: str, symbol: str) -> bool:
+        return (account, symbol) in self._isolated
 
     def add_margin(self, account: str, symbol: str, side: str, amount: Fraction) -> None:
         """POST positionMargin."""
@@ -237,7 +246,7 @@ class UsdmVenue(MatchedVenue[WireOrder]):
                 "s": row["symbol"],
                 "ps": row["positionSide"],
                 "pa": row["quantity"],
-                "mt": "ISOLATED" if (account, symbol) in self._isolated else "CROSSED",
+                "mt": "ISOLATED" if self.is_isolated(account, symbol) else "CROSSED",
                 "iw": row["wallet"],
                 "mp": row["mark"],
                 "up": row["unrealised"],
@@ -461,6 +470,11 @@ class UsdmVenue(MatchedVenue[WireOrder]):
         wallet = {"a": currency, "wb": balance, "cw": balance, "bc": "0"}
         now = self.clock.now_ms()
         self.tell(account, documents.account_update(reason, [wallet], [stated], now))
+
+    def _tell_margin_type(self, account: str, symbol: str) -> None:
+        """Of legs that were held once; those of others are told with their first fill."""
+        for key in [key for key in self._shadow if key[:2] == (account, symbol)]:
+            self._tell_account(account, "MARGIN_TYPE_CHANGE", self.listings[symbol].settle, key)
 
     def _tell_order(self, order: WireOrder, execution: str) -> None:
         listing, now = self.listings[order.symbol], self.clock.now_ms()

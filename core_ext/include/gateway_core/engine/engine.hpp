@@ -31,6 +31,7 @@ struct EngineSettings {
   std::uint32_t instance = 1;
   std::int64_t disk_async_window_ns = 250'000'000;
   telemetry::Measurement* measurement = nullptr;  // null: the engine measures into its own
+  std::uint32_t lost_epoch = 0;  // orders up to it may have left without a record, 0 = none
 };
 
 /// What only counts: never journaled, never hashed.
@@ -157,6 +158,11 @@ class Engine {
   /// First thing after recovery: what was in flight becomes UNKNOWN, what the gateway holds itself
   /// is taken up again. Journaled. Allocates.
   void settle_in_flight();
+  /// Orders held here that may have left and ended at their venue, in records that are lost: none
+  /// of them leaves before its venue has been asked. Forgets those that are held no longer.
+  [[nodiscard]] const std::vector<OrderId>& doubted() noexcept;
+  /// It is proved, or a person answers for it, that this order never left.
+  void settle_doubt(OrderId id) noexcept;
   /// Takes the memory that orders will need. Before the first one.
   void prefault() noexcept { prepared_.prefault(); }
   /// Makes the routes that orders may take by today's definitions and works their rules out, so
@@ -249,6 +255,8 @@ class Engine {
   /// record of that is lost with the journal's last moments. Once its venue has been compared,
   /// whatever of it lives or has executed there is known here (gateway/venues/reconcile.py).
   [[nodiscard]] bool may_have_left(const Order& order) const noexcept;
+  /// Whether even the comparison cannot tell: it may have left and ended there, unrecorded.
+  [[nodiscard]] bool is_doubted(OrderId id) const noexcept;
   [[nodiscard]] Refusal check_cancel(const Order& order, PrincipalId principal) noexcept;
   Notice send_cancel(std::uint32_t slot, PrincipalId principal, std::uint64_t request,
                      CancelReason reason, std::uint32_t port) noexcept;
@@ -369,6 +377,11 @@ class Engine {
   [[nodiscard]] GateVerdict check_release(const NewOrderMessage& wanted, std::uint32_t route_index,
                                           const SharedRoom& shared, Release& out) noexcept;
   [[nodiscard]] SharedRoom shared_room(const Order& order) const noexcept;
+  /// Whether all that the order executed is known here: its life is this one, or its venue was
+  /// compared since.
+  [[nodiscard]] bool is_heard(const Order& order) const noexcept;
+  /// Tells of executions beyond, or without, what the group covers, once its entry is heard.
+  void judge_link(const LinkedGroup& group, const LinkPlan& plan, OrderId head) noexcept;
   /// Whether what its venue says of it proves that an earlier life let it go.
   [[nodiscard]] bool is_release_lost(const Order& order) const noexcept;
   /// Books a release whose record is lost. Sends nothing. False: the journal's ring is full.
@@ -405,6 +418,13 @@ class Engine {
   [[nodiscard]] bool check_money(RecordKind kind, AccountId account, CurrencyId currency,
                                  Money amount) noexcept;
   void trigger_emulated(InstrumentId instrument, std::int64_t price) noexcept;
+  /// Lets a held order go if its trigger is reached. False: the journal's ring is full.
+  bool trigger_held(OrderId id, InstrumentId instrument, std::int64_t price) noexcept;
+  /// The same by the newest price that was told since the start, while it is fresh enough for the
+  /// gate: nobody repeats the price of a quiet market.
+  void trigger_by_known_price(const Order& order) noexcept;
+  /// So for every order that an earlier life held for a trigger and that waited for this venue.
+  void trigger_waiting(VenueId venue) noexcept;
   [[nodiscard]] bool end_emulated(const Order& order) noexcept;  // false: not now
   [[nodiscard]] bool is_timed_here(const Order& order) const noexcept;
   [[nodiscard]] bool is_over(const Order& order, std::int64_t now) const noexcept;
@@ -543,13 +563,15 @@ class Engine {
   };
   std::vector<Kept> kept_;          // to be crossed, oldest first; bounded by kKeptMax
   std::vector<Emulated> emulated_;  // bounded by the order table; waits for a trigger or an expiry
+  std::vector<OrderId> doubted_;    // in their order; of this start alone
   std::vector<OrderId> touched_links_;  // heads of groups to look at before the turn ends
   /// A group that is not where it should be: asked again later, less and less often.
   struct LinkWait {
     OrderId head;
     std::int64_t retry_ns;
     std::int64_t wait_ns;
-    Refusal told;  // the owner has been told of
+    Refusal told;              // the owner has been told of
+    bool is_unjudged = false;  // what its entry executed is not known yet
   };
   std::vector<LinkWait> waiting_links_;  // bounded by the order table
   [[nodiscard]] LinkWait* find_link_wait(OrderId head) noexcept;

@@ -68,6 +68,9 @@ class Runtime {
   /// Raises the epoch durably, to at least `epoch_min`: before order ids run out, or above an id of
   /// ours seen at a venue. False: outbound work of the old epoch waits, or the disk refused.
   [[nodiscard]] bool raise_epoch(std::uint32_t epoch_min);
+  /// Orders held here that may have left, Engine::doubted(). When there is none, the journal's loss
+  /// is forgotten, durably.
+  [[nodiscard]] std::vector<OrderId> doubted();
   /// Ends threads, records the stop, stores everything. Idempotent. False: not all is durable.
   bool stop();
 
@@ -80,6 +83,7 @@ class Runtime {
   void run_seal();
   void open_measurement(const journal::JournalOptions& options);
   [[nodiscard]] bool record_boot(std::uint64_t clean_shutdown);
+  bool forget_settled_loss();
 
   std::string build_;
   std::uint32_t instance_;

@@ -69,7 +69,9 @@ struct SuperblockCopy {
   std::uint64_t clean_sequence;  // last sequence at that stop
   std::uint64_t clean_position;
   std::int64_t written_ns;
-  std::uint8_t reserved[452];
+  std::int64_t lost_after_ns;  // what was recorded after this may be lost; with lost_epoch
+  std::uint32_t lost_epoch;    // orders up to this epoch may have left unrecorded, 0 = none
+  std::uint8_t reserved[440];
   std::uint32_t crc;  // CRC32C of all bytes before this field
 };
 static_assert(sizeof(SuperblockCopy) == 512 && offsetof(SuperblockCopy, crc) == 508);

@@ -45,6 +45,8 @@ class Journal {
   /// Raises the epoch again, durably: at least `epoch_min` (an id of ours seen at a venue, or the
   /// 31-bit sequence running out). Before the next append; the writer goes on with the new epoch.
   [[nodiscard]] bool raise_epoch(std::uint32_t epoch_min, std::int64_t now_ns);
+  /// Nothing that a lost record may have told is in doubt any more; durable when it returns true.
+  [[nodiscard]] bool forget_loss(std::int64_t now_ns);
 
   [[nodiscard]] Writer& writer() noexcept { return *writer_; }
   [[nodiscard]] Commit& commit() noexcept { return *commit_; }
@@ -54,6 +56,14 @@ class Journal {
   [[nodiscard]] const RecoveryReport& recovery() const noexcept { return report_; }
   [[nodiscard]] const std::string& error() const noexcept { return error_; }
   [[nodiscard]] bool was_clean() const noexcept { return was_clean_; }
+  /// Orders up to this epoch may have left without a record that is still there; 0 = none.
+  [[nodiscard]] std::uint32_t lost_epoch() const noexcept {
+    return superblock_ ? superblock_->state().lost_epoch : 0;
+  }
+  /// When the last record before the loss was written, or earlier; 0 = nothing is in doubt.
+  [[nodiscard]] std::int64_t lost_after_ns() const noexcept {
+    return superblock_ ? superblock_->state().lost_after_ns : 0;
+  }
 
  private:
   bool fail(std::string text);

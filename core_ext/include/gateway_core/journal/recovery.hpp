@@ -42,7 +42,9 @@ struct RecoveryReport {
   std::uint64_t later_valid_records = 0;  // whole records behind the cut: perhaps sent and lost
   Sequence snapshot_sequence = 0;         // 0 = none used
   std::string snapshot_name;
-  std::uint32_t epoch_max = 0;  // highest epoch seen; the next boot must be above
+  std::uint32_t epoch_max = 0;   // highest epoch seen; the next boot must be above
+  bool is_whole = false;         // nothing that a life before published can be missing
+  std::int64_t known_to_ns = 0;  // the last record found is not older than this
   std::vector<std::string> notes;
 };
 

@@ -17,6 +17,8 @@ struct SuperblockState {
   bool is_clean = false;
   Sequence clean_sequence = 0;
   std::uint64_t clean_position = 0;
+  std::int64_t lost_after_ns = 0;
+  std::uint32_t lost_epoch = 0;  // 0 = nothing is in doubt
 };
 
 class Superblock {
@@ -30,6 +32,11 @@ class Superblock {
   [[nodiscard]] bool create(std::uint32_t instance, std::int64_t now_ns, std::string& error);
   /// Durable when it returns true: the epoch is raised to at least `epoch_min` and above its own.
   [[nodiscard]] bool raise_epoch(std::uint32_t epoch_min, std::int64_t now_ns, std::string& error);
+  /// The next raise stores that records after `known_to_ns` may be lost. An earlier loss that is
+  /// still in doubt keeps its time.
+  void note_loss(std::int64_t known_to_ns) noexcept;
+  /// Durable when it returns true: nothing of the loss is in doubt any more.
+  [[nodiscard]] bool forget_loss(std::int64_t now_ns, std::string& error);
   /// Marks a clean stop at `end`; the next raise clears the mark.
   [[nodiscard]] bool mark_clean(const StreamPoint& end, std::int64_t now_ns, std::string& error);
 

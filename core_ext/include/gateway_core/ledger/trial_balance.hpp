@@ -93,10 +93,13 @@ class TrialBalance {
   [[nodiscard]] Int128 total_e18(CurrencyId currency) const noexcept {
     return currency < totals_.size() ? totals_[currency] : 0;
   }
-  /// Adds up every account anew.
+  /// Adds up every account anew. A part of the sum may leave the range on its way to zero: it is
+  /// unsigned, which comes back.
   [[nodiscard]] bool is_balanced() const {
-    std::vector<Int128> sums(totals_.size());
-    for (const LedgerAccount& row : rows_) sums[row.key.currency] += row.balance_e18;
+    std::vector<UInt128> sums(totals_.size());
+    for (const LedgerAccount& row : rows_) {
+      sums[row.key.currency] += static_cast<UInt128>(row.balance_e18);
+    }
     for (std::size_t currency = 0; currency < sums.size(); ++currency) {
       if (sums[currency] != 0 || totals_[currency] != 0) return false;
     }

@@ -159,6 +159,7 @@ inline constexpr std::uint32_t kScopeTrade = 2;
 inline constexpr std::uint32_t kScopeCancel = 4;
 inline constexpr std::uint32_t kScopeAdmin = 8;
 inline constexpr std::uint32_t kScopeOverride = 16;  // may override soft limits, order by order
+inline constexpr std::uint32_t kScopeRisk = 32;      // may tell measures, reduce and lift that
 
 /// Who may do what where. A mask bit i allows id i; `all_*` allows every id, also later ones.
 struct PrincipalDefined {
@@ -427,7 +428,15 @@ enum class AnomalyCode : std::uint64_t {
   kNoTradeId = 8,       // a fill without an id could never be told from another one
   kLinkOverfill = 9,    // linked orders executed more together than their group was to
   kLinkUncovered = 10,  // an entry executed and no exit is left to leave again
+  kTime = 11,           // told for a moment that cannot have been: kept as "the venue told none"
 };
+
+/// How far a venue's clock may be ahead of ours: no two of them differ by a day.
+inline constexpr std::int64_t kVenueAheadNsMax = 86'400'000'000'000;
+/// Whether a venue can have told that moment; 0 = it told none.
+[[nodiscard]] constexpr bool is_venue_time(std::int64_t time_ns, std::int64_t now_ns) noexcept {
+  return (time_ns >= 0) & (time_ns <= now_ns + kVenueAheadNsMax);
+}
 
 /// Connect, gap and reconcile states of a venue. New orders need kReconciled.
 struct VenueState {
@@ -486,16 +495,19 @@ struct PositionAdopted {
   std::uint64_t reserved[2];
 };
 
-/// What lies in an isolated position by its venue's own word, in its settlement currency; 0 =
-/// nothing any more. Written only when it is another amount than before.
+/// The margin mode of a position and what lies in it when it is isolated, by its venue's own word,
+/// in its settlement currency; 0 = nothing any more. Written only when one of the two is another
+/// one than before.
 struct PositionCollateral {
   AccountId account;
   InstrumentId instrument;
   std::int64_t venue_time_ns;  // 0 = the venue did not say
   Money amount;
   std::uint32_t leg;
-  std::uint32_t evidence;  // Evidence: its stream or an answer
-  std::uint64_t reserved[3];
+  std::uint32_t evidence;           // Evidence: its stream or an answer
+  std::uint32_t venue_margin_mode;  // VenueMarginMode; not told: with an amount, isolated
+  std::uint32_t reserved_word;
+  std::uint64_t reserved[2];
 };
 
 #define GATEWAY_PAYLOAD(type, bytes)                                             \

@@ -1,6 +1,7 @@
-// What lies in each isolated position, as its venue told last. One row per position of a venue:
-// account, instrument and leg, all strategies together. Rows are made once and never removed; one
-// whose amount is 0 says nothing and is no part of the canonical state.
+// The margin mode of each position and what lies in it, as its venue told last. One row per
+// position of a venue: account, instrument and leg, all strategies together. Rows are made once and
+// never removed; one without a mode and an amount says nothing and is no part of the canonical
+// state.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +10,7 @@
 #include "gateway_core/memory/key_table.hpp"
 #include "gateway_core/memory/relaxed.hpp"
 #include "gateway_core/types/ids.hpp"
+#include "gateway_core/types/side.hpp"
 
 namespace gateway {
 
@@ -22,10 +24,28 @@ struct alignas(64) Collateral {
   Sequence sequence = 0;  // last record that touched it
   std::int64_t venue_time_ns = 0;
   std::uint32_t leg = 0;
-  std::uint32_t evidence = 0;  // Evidence
-  std::uint64_t reserved = 0;
+  std::uint32_t evidence = 0;           // Evidence
+  std::uint32_t venue_margin_mode = 0;  // VenueMarginMode as it was told
+  std::uint32_t reserved = 0;
+  [[nodiscard]] bool says_something() const noexcept {
+    return amount_e18 != 0 || venue_margin_mode != 0;
+  }
+  /// Records of before modes were told have an amount for isolated positions alone.
+  [[nodiscard]] VenueMarginMode mode() const noexcept {
+    if (venue_margin_mode == 0 && amount_e18 != 0) return VenueMarginMode::kIsolated;
+    return static_cast<VenueMarginMode>(venue_margin_mode);
+  }
 };
 static_assert(sizeof(Collateral) == 64);
+
+/// Whether a mode and an amount can be told together: nothing lies in a cross position.
+[[nodiscard]] constexpr bool is_collateral(std::uint32_t venue_margin_mode,
+                                           Int128 amount_e18) noexcept {
+  return amount_e18 >= 0 &&
+         venue_margin_mode <= static_cast<std::uint32_t>(VenueMarginMode::kUnknown) &&
+         (amount_e18 == 0 ||
+          venue_margin_mode != static_cast<std::uint32_t>(VenueMarginMode::kCross));
+}
 
 class CollateralTable {
  public:
@@ -49,7 +69,7 @@ class CollateralTable {
     for (std::uint32_t i = 0; i < count(); ++i) {
       const Collateral& row = rows_[i];  // its names were written before it could be seen
       if (row.account != account || row.instrument != instrument || row.leg != leg) continue;
-      return read(row, copy) && copy.amount_e18 != 0;
+      return read(row, copy) && copy.says_something();
     }
     return false;
   }
@@ -59,7 +79,7 @@ class CollateralTable {
     return !index_.is_full() || find(account, instrument, leg) != nullptr;
   }
 
-  /// Takes over amount, times and evidence of `told`. False: the table is full.
+  /// Takes over mode, amount, times and evidence of `told`. False: the table is full.
   bool set(const Collateral& told) noexcept {
     const Key128 wanted = key(told.account, told.instrument, told.leg);
     std::uint32_t at = count_;
@@ -78,6 +98,7 @@ class CollateralTable {
     put(row.sequence, told.sequence);
     put(row.venue_time_ns, told.venue_time_ns);
     put(row.evidence, told.evidence);
+    put(row.venue_margin_mode, told.venue_margin_mode);
     end_write(row.version);
     // Pairs with the acquire in count().
     if (found == nullptr) __atomic_store_n(&count_, at + 1, __ATOMIC_RELEASE);

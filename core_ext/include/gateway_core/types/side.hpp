@@ -10,6 +10,8 @@ enum class OrderType : std::uint8_t { kMarket = 1, kLimit = 2, kStop = 3, kStopL
 enum class TimeInForce : std::uint8_t { kDay = 0, kGtc = 1, kIoc = 3, kFok = 4, kGtd = 6 };
 enum class Leg : std::uint8_t { kNet = 0, kLong = 1, kShort = 2 };
 enum class MarginMode : std::uint8_t { kCash = 0, kCross = 1, kIsolated = 2 };
+/// The margin mode of a position by its venue's own word. Unknown: told, and not one of the two.
+enum class VenueMarginMode : std::uint8_t { kNotTold = 0, kCross = 1, kIsolated = 2, kUnknown = 3 };
 enum class InstrumentKind : std::uint8_t { kSpot = 1, kLinear = 2, kInverse = 3, kQuanto = 4 };
 enum class Liquidity : std::uint8_t { kUnknown = 0, kMaker = 1, kTaker = 2 };
 /// How far a record must have travelled before the venue hears of it.

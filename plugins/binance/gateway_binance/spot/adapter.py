@@ -14,10 +14,8 @@ from typing import Any, Literal
 import msgspec
 
 from gateway.api import (
-    AdapterPort,
     BorrowReport,
     FundingReport,
-    Instrument,
     MarketSink,
     MarkReport,
     PositionReport,
@@ -122,7 +120,7 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotEvents, SpotSender]):
             random=random,
             budget_rows_file=chosen.budget_rows_file,
         )
-        super().__init__(venue, chosen.account, rest, random)
+        super().__init__(venue, chosen.account, rest, random, timeout_ms=chosen.timeout_ms)
         if chosen.order_entry == "websocket":
             rest.order_socket = self._socket_to(
                 chosen.api_socket_url,
@@ -130,8 +128,6 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotEvents, SpotSender]):
                 window_ms=chosen.acceptance_window_ms,
                 timeout_ms=chosen.timeout_ms,
             )
-        self._stream: SpotUserStream | None = None
-        self._line: SocketShard | None = None
         self._priced: set[str] = set()  # symbols whose prices the stream has told since it is up
         self._make_parts()
 
@@ -165,51 +161,17 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotEvents, SpotSender]):
             expect=self.events.expect,
         )
 
-    # Life.
-
-    async def connect(self, port: AdapterPort) -> None:
-        chosen = self._settings
-        try:
-            await self._rest.open()
-            await self.questions.instruments(self.venue)
-            self._port.open(port)
-            self._stream = SpotUserStream(
-                self._dialed,
-                subscription=self._subscription,
-                on_event=self.events.take,
-                on_refused=self._on_refused,
-                on_gap=self._on_gap,
-                random=self._random,
-            )
-            await self._stream.start(chosen.timeout_ms)
-            if chosen.has_marks:
-                self._line = self._market_line()
-                await self._line.start()
-            if self._rest.order_socket is not None:
-                await self._rest.order_socket.start()
-            self._tasks.start(self._keep_time())
-        except BaseException:  # a connect that is given up leaves nothing behind
-            await self.close()
-            raise
-
-    async def close(self) -> None:
-        await self._end_tasks()
-        if self._line is not None:
-            await self._line.stop()
-            self._line = None
-        if self._rest.order_socket is not None:
-            await self._rest.order_socket.stop()
-        if self._stream is not None:
-            await self._stream.stop()
-            self._stream = None
-        await self._end_tasks()  # again: a line may begin some until it has stopped
-        self.events.clear()
-        await self._rest.close()
+    def _account_stream(self) -> SpotUserStream:
+        return SpotUserStream(
+            self._dialed,
+            subscription=self._subscription,
+            on_event=self.events.take,
+            on_refused=self._on_refused,
+            on_gap=self._on_gap,
+            random=self._random,
+        )
 
     # Questions.
-
-    async def instruments(self) -> Sequence[Instrument]:
-        return await self.questions.instruments(self.venue)
 
     async def borrow_interest(self, account: str, since_ns: int) -> Sequence[BorrowReport]:
         self._check_account(account)
@@ -230,20 +192,6 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotEvents, SpotSender]):
         return False
 
     # Inside.
-
-    def _line_rows(self) -> list[dict[str, Any]]:
-        parts = (self._stream, self._line)
-        return [part.row() for part in parts if part is not None]
-
-    def _is_stream_up(self) -> bool:
-        return self._stream is not None and self._stream.is_connected
-
-    def _forget(self) -> None:
-        self.events.clear()
-
-    def _break_off(self, reason: str) -> None:
-        if self._stream is not None:
-            self._stream.break_off(reason)
 
     async def _dialed(self) -> str:
         """No line is dialed while the address is banned."""
@@ -276,9 +224,11 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotEvents, SpotSender]):
 
     # Prices.
 
-    def _market_line(self) -> SocketShard:
+    def _price_lines(self) -> Sequence[SocketShard]:
+        if not self._settings.has_marks:
+            return ()
         streams = "/".join(f"{each.lower()}@bookTicker" for each in self._settings.symbols)
-        return SocketShard(
+        line = SocketShard(
             "market stream",
             f"{self._settings.stream_url.rstrip('/')}/stream?streams={streams}",
             LINE,
@@ -287,6 +237,7 @@ class SpotAdapter(AccountAdapter[SpotQuestions, SpotEvents, SpotSender]):
             on_up=lambda _: self._on_market_up(),
             on_down=lambda line, reason: log.warning("%s: %s: %s", self.venue, line.name, reason),
         )
+        return (line,)
 
     def _on_market_up(self) -> None:
         self._priced.clear()

@@ -53,5 +53,7 @@ def capabilities(
         acceptance_window_ms=acceptance_window_ms,
         ack_timeout_ms=timeout_ms + 1_000,
         not_found_proof_after_ms=acceptance_window_ms + _CLOCK_MARGIN_MS,
+        # Canceled or expired without a fill: archived after 90 days (Query order, 2026-11).
+        ended_orders_kept_ms=90 * 24 * 3_600_000,
         book="update_ranges",
     )

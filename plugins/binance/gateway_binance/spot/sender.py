@@ -161,7 +161,7 @@ class SpotSender(RequestSender[SpotQuestions]):
         would come on top of the new total."""
         known: KnownOrder | None = None
         try:
-            known = await self._known(replace)
+            known = await self._known(replace, lambda known: known.venue_order_id and known.type)
             if known is None or known.is_waiting or known.type not in ("LIMIT", "LIMIT_MAKER"):
                 reason = "only_working_limit_orders_are_replaced" if known else "order_not_found"
                 self._tell("replace_rejected", replace.order_id, reason)
@@ -173,15 +173,6 @@ class SpotSender(RequestSender[SpotQuestions]):
             self._not_replaced(replace, known, error)
         except VenueError as error:
             change_failed(self._tell, "replace_rejected", replace.order_id, error)
-
-    async def _known(self, replace: ReplaceRequest) -> KnownOrder | None:
-        known = self._memory.by_client(replace.client_order_id)
-        if known is None or not (known.venue_order_id and known.type):
-            await self._questions.query_order(replace.client_order_id)
-            known = self._memory.by_client(replace.client_order_id)
-        if known is not None:
-            known.order_id = known.order_id or replace.order_id
-        return known
 
     async def _amend(self, replace: ReplaceRequest, known: KnownOrder) -> None:
         """PUT order/amend/keepPriority. Without a name the venue would give it another one."""

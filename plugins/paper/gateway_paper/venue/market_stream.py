@@ -3,15 +3,13 @@ for. Apart from accounts: neither waits for the other. A reader that is too slow
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from typing import Any
 
 import msgspec
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from gateway_paper.venue.exchange import Exchange
-from gateway_paper.venue.streams import StreamReader, send_waiting
+from gateway_paper.venue.streams import StreamReader, converse
 
 __all__ = ["MarketHub", "SubscribeBody"]
 
@@ -67,16 +65,10 @@ class MarketHub:
         await socket.prepare(request)
         reader = StreamReader(self._queue_max)
         self._readers[reader] = set()
-        sender = asyncio.create_task(send_waiting(socket, reader))
         try:
-            async for message in socket:
-                if message.type is WSMsgType.TEXT:
-                    self._subscribe(reader, message.data, now_ns)
+            await converse(socket, reader, lambda text: self._subscribe(reader, text, now_ns))
         finally:
             self._readers.pop(reader, None)
-            sender.cancel()
-            with contextlib.suppress(asyncio.CancelledError, ConnectionError):
-                await sender
         return socket
 
     def _subscribe(self, reader: StreamReader, text: str, now_ns: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ from aiohttp import WSMsgType, web
 from gateway_paper.venue.exchange import Exchange
 from gateway_paper.venue.faults import Faults
 
-__all__ = ["ResumeBody", "StreamHub", "StreamReader", "send_waiting"]
+__all__ = ["ResumeBody", "StreamHub", "StreamReader", "converse"]
 
 HEARTBEAT_S = 1.0
 
@@ -48,7 +48,22 @@ class StreamReader:
         self.waiting.put_nowait(None)
 
 
-async def send_waiting(socket: web.WebSocketResponse, reader: StreamReader) -> None:
+async def converse(
+    socket: web.WebSocketResponse, reader: StreamReader, take: Callable[[str], None]
+) -> None:
+    """Until either side ends it: `take` has every text that comes, what waits in `reader` goes."""
+    sender = asyncio.create_task(_send_waiting(socket, reader))
+    try:
+        async for message in socket:
+            if message.type is WSMsgType.TEXT:
+                take(message.data)
+    finally:
+        sender.cancel()
+        with contextlib.suppress(asyncio.CancelledError, ConnectionError):
+            await sender
+
+
+async def _send_waiting(socket: web.WebSocketResponse, reader: StreamReader) -> None:
     """Until the reader is ended."""
     while (data := await reader.waiting.get()) is not None:
         await socket.send_str(data.decode())
@@ -93,16 +108,10 @@ class StreamHub:
         await socket.prepare(request)
         reader = StreamReader(self._queue_max)
         self._readers.add(reader)
-        sender = asyncio.create_task(send_waiting(socket, reader))
         try:
-            async for message in socket:
-                if message.type is WSMsgType.TEXT:
-                    self._resume(reader, message.data, allowed)
+            await converse(socket, reader, lambda text: self._resume(reader, text, allowed))
         finally:
             self._readers.discard(reader)
-            sender.cancel()
-            with contextlib.suppress(asyncio.CancelledError, ConnectionError):
-                await sender
         return socket
 
     def _put(self, reader: StreamReader, data: bytes) -> None:

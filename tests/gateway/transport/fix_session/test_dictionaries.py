@@ -184,18 +184,22 @@ def test_times_are_written_and_read_back(digits: int) -> None:
 
 
 def test_schedules_by_day_and_by_week_follow_their_zone() -> None:
-    daily = Schedule(start="08:00:00", end="17:30:00", zone="America/New_York")
+    daily = Schedule(start_time="08:00:00", end_time="17:30:00", time_zone="America/New_York")
     # 2026-03-08 the clocks go forward: 08:00 is 13:00 UTC before and 12:00 UTC after.
     saturday = parse_time(b"20260307-12:30:00") or 0
     assert not daily.is_open(saturday)
     assert daily.is_open(saturday + DAY_NS) and daily.is_open(saturday + DAY_NS // 24)
     assert not daily.is_same_period(saturday, saturday + DAY_NS)
-    weekly = Schedule(start="17:00:00", end="16:00:00", start_day="sunday", end_day="friday")
+    weekly = Schedule("17:00:00", "16:00:00", start_day="sunday", end_day="friday")
     friday = parse_time(b"20261120-15:59:59") or 0
     assert weekly.is_open(friday) and not weekly.is_open(friday + 2_000_000_000)
     assert weekly.is_same_period(friday - 4 * DAY_NS, friday)
     assert not weekly.is_same_period(friday - 7 * DAY_NS, friday)
     assert Schedule().is_open(0) and Schedule().is_same_period(0, friday)
-    for wrong in ({"start": "08:00:00"}, {"start": "8", "end": "9"}, {"start_day": "monday"}):
+    for wrong in (
+        {"start_time": "08:00:00"},
+        {"start_time": "8", "end_time": "9"},
+        {"start_day": "monday"},
+    ):
         with pytest.raises(ValueError):
             Schedule(**wrong)

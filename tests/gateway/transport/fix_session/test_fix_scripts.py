@@ -57,7 +57,7 @@ def settings_of(conversation: Conversation) -> SessionSettings:
 def setting_value(name: str, value: str) -> Any:
     if name == "schedule":
         start, end = value.split("-")
-        return Schedule(start=start, end=end)
+        return Schedule(start_time=start, end_time=end)
     if name == "rules":
         return Rules(**dict.fromkeys(value.split(), True))
     if value in {"yes", "no"}:
@@ -191,7 +191,7 @@ class SocketPlayer:
                 if word not in {"setting", "outgoing", "expected", "connect"} and not self.writer:
                     await self.connect()
                 try:
-                    async with asyncio.timeout(20):
+                    async with asyncio.timeout(300):
                         await self.step(word, expanded(rest, self.version))
                 except (AssertionError, TimeoutError) as error:
                     raise AssertionError(f"line {number}: {line}: {error!r}") from error
@@ -243,7 +243,7 @@ class SocketPlayer:
         assert self.writer is not None
         self.writer.close()
         self.writer = None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(300):
             while self.session.state is not SessionState.DISCONNECTED:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 

@@ -85,7 +85,7 @@ class Client:
         return client
 
     async def heard(self, word: bytes) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(300):
             while word not in self.seen:
                 data = await self.reader.read(65536)
                 assert data, f"closed before {word!r}: {self.seen!r}"
@@ -93,7 +93,7 @@ class Client:
 
     async def closed(self) -> bytes:
         """Everything until the end."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(300):
             with suppress(ConnectionResetError):
                 while data := await self.reader.read(65536):
                     self.seen += data

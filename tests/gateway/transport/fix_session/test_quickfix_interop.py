@@ -59,7 +59,7 @@ async def start_echo(config: Path) -> tuple[Program, int]:
 
 def post(admin_port: int, query: str) -> int:
     url = f"http://127.0.0.1:{admin_port}/seqnum?{query}"
-    with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=20) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=300) as answer:
         return int(answer.status)
 
 

@@ -21,8 +21,10 @@ SECOND_NS = 1_000_000_000
 HOUR_NS = 3_600 * SECOND_NS
 DAY_NS = 24 * HOUR_NS
 WORKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
-OFFICE = Schedule(start="08:00", end="17:00", days=WORKDAYS, zone="Europe/London")
-AROUND_THE_CLOCK = Schedule(start="22:00", end="22:00", zone="America/New_York")
+OFFICE = Schedule(start_time="08:00", end_time="17:00", days=WORKDAYS, time_zone="Europe/London")
+FRIDAY_NIGHT = Schedule(start_time="20:00", end_time="06:00", days=("friday",))
+SMALL_HOURS = Schedule(start_time="01:30", end_time="05:00", time_zone="Europe/London")
+AROUND_THE_CLOCK = Schedule(start_time="22:00", end_time="22:00", time_zone="America/New_York")
 
 
 def at(text: str) -> int:
@@ -50,18 +52,18 @@ def at(text: str) -> int:
         (AROUND_THE_CLOCK, "20260309-01:59:59", True, "20260308-03:00:00"),
         (AROUND_THE_CLOCK, "20260309-02:00:00", True, "20260309-02:00:00"),
         # Overnight on workdays: Friday's ends on Saturday.
-        (Schedule(start="20:00", end="06:00", days=("friday",)), "20260328-05:59:59", True,
+        (FRIDAY_NIGHT, "20260328-05:59:59", True,
          "20260327-20:00:00"),
-        (Schedule(start="20:00", end="06:00", days=("friday",)), "20260328-20:00:00", False,
+        (FRIDAY_NIGHT, "20260328-20:00:00", False,
          "20260327-20:00:00"),
         # A start that the clocks leave out comes an hour later, one that comes twice is the first.
-        (Schedule(start="01:30", end="05:00", zone="Europe/London"), "20260329-01:29:59", False,
+        (SMALL_HOURS, "20260329-01:29:59", False,
          "20260328-01:30:00"),
-        (Schedule(start="01:30", end="05:00", zone="Europe/London"), "20260329-01:30:00", True,
+        (SMALL_HOURS, "20260329-01:30:00", True,
          "20260329-01:30:00"),
-        (Schedule(start="01:30", end="05:00", zone="Europe/London"), "20261025-00:30:00", True,
+        (SMALL_HOURS, "20261025-00:30:00", True,
          "20261025-00:30:00"),
-        (Schedule(start="01:30", end="05:00", zone="Europe/London"), "20261025-01:30:00", True,
+        (SMALL_HOURS, "20261025-01:30:00", True,
          "20261025-00:30:00"),
     ],
 )  # fmt: skip
@@ -76,11 +78,11 @@ def test_the_session_time_follows_days_and_clock_changes(
     "given",
     [
         {"days": ("monday",)},
-        {"start": "08:00", "end": "17:00", "days": ("mon",)},
-        {"start": "08:00", "end": "17:00", "days": ("monday",), "start_day": "sunday",
-         "end_day": "friday"},
-        {"start": "08:00"},
-        {"start": "08:00", "end": "17:00", "start_day": "sunday"},
+        {"start_time": "08:00", "end_time": "17:00", "days": ("mon",)},
+        {"start_time": "08:00", "end_time": "17:00", "days": ("monday",),
+         "start_day": "sunday", "end_day": "friday"},
+        {"start_time": "08:00"},
+        {"start_time": "08:00", "end_time": "17:00", "start_day": "sunday"},
     ],
 )  # fmt: skip
 def test_a_schedule_that_says_two_things_is_refused(given: dict[str, object]) -> None:

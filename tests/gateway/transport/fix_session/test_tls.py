@@ -68,7 +68,7 @@ async def test_certificates_decide_who_gets_in(tmp_path: Path) -> None:
         ):
             line = initiator(authority, acceptor.port, certificate, server_name)
             line.start()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(300):
                 while not line.session.is_logged_on and line.attempts < 2:  # noqa: ASYNC110
                     await asyncio.sleep(0.005)
             assert line.session.is_logged_on == is_good, line.reason
@@ -117,7 +117,7 @@ def tls_acceptor(tmp_path: Path, **settings: Any) -> FixAcceptor:
 
 
 async def is_closed(reader: asyncio.StreamReader) -> bool:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(300):
         try:
             return await reader.read(1) == b""
         except ConnectionResetError:

@@ -12,18 +12,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from gateway.history.queries import Point
+    from gateway.history.queries import Moment
 
 __all__ = [
     "Between",
     "as_of_option",
     "between_of",
-    "moment",
+    "checked_moment",
+    "from_option",
+    "moment_of",
     "need_order",
     "place_of",
-    "point_of",
     "sequence_of",
     "span_of",
+    "to_option",
 ]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -72,14 +74,16 @@ def place_of(text: str) -> tuple[int | None, int | None]:
     return None, _nanoseconds_of(text)
 
 
-def point_of(text: str | None) -> Point:
+def moment_of(text: str | None) -> Moment:
     """A moment for questions to history; None = the end."""
-    from gateway.history.queries import Point
+    from gateway.history.queries import Moment
 
-    return Point() if text is None else Point(*place_of(text))
+    return Moment() if text is None else Moment(*place_of(text))
 
 
-def moment(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
+def checked_moment(
+    context: click.Context, parameter: click.Parameter, text: str | None
+) -> str | None:
     """Of an option or argument that is a moment: click.BadParameter names it when it is none."""
     if text is not None:
         place_of(text)
@@ -137,4 +141,16 @@ def as_of_option(function: Function) -> Function:
     """--as-of MOMENT as `as_of`, the same on every command that tells how something was; without
     it the newest."""
     told = "As it was behind the last record at or before: a sequence, ISO 8601 or NNNns."
-    return click.option("--as-of", metavar="MOMENT", callback=moment, help=told)(function)
+    return click.option("--as-of", metavar="MOMENT", callback=checked_moment, help=told)(function)
+
+
+def from_option(function: Function) -> Function:
+    """--from MOMENT as `first`."""
+    told = "From this sequence, ISO 8601 time or NNNns on."
+    return click.option("--from", "first", callback=checked_moment, help=told)(function)
+
+
+def to_option(function: Function) -> Function:
+    """--to MOMENT as `last`."""
+    told = "Up to this sequence, ISO 8601 time or NNNns."
+    return click.option("--to", "last", callback=checked_moment, help=told)(function)

@@ -7,21 +7,21 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gateway.analytics.aggregation import group_rows
+from gateway.analytics.aggregation import linked_rows
 from gateway.journal import ReplicaLike, Row
 
-__all__ = ["ENDED_MAX", "GroupReader"]
+__all__ = ["ENDED_MAX", "LinkedReader"]
 
 ENDED_MAX = 200  # groups that ended and are shown still
 _OPEN = ("working", "partial")
-_GROUP = ("account", "strategy", "instrument", "venue", "principal", "leg")
+_OF_ALL = ("account", "strategy", "instrument", "venue", "principal", "leg")
 _MEMBER = ("client_order_id", "type", "price", "trigger_price", "average_price", "pending")
 
 
-class GroupReader:
+class LinkedReader:
     """Reads groups in the follower's thread: every one that is open, and the newest that ended."""
 
-    kind = "group"
+    kind = "linked"
 
     def __init__(self, ended_max: int = ENDED_MAX) -> None:
         self._ended_max = ended_max
@@ -61,8 +61,8 @@ def _rows(replica: ReplicaLike, groups: Iterable[tuple[int, int]]) -> dict[str, 
     for head, count in groups:
         ids = list(range(head, head + count))
         members = [row for row in replica.orders_of(ids, count) if row["linked_to"] == str(head)]
-        for row in group_rows(members):
-            rows[row["group"]] = _told(row, members, count)
+        for row in linked_rows(members):
+            rows[row["linked_to"]] = _told(row, members, count)
     return rows
 
 
@@ -75,7 +75,7 @@ def _told(row: dict[str, Any], members: Sequence[Row], count: int) -> Row:
     ]
     return {
         **row,
-        **{name: members[0][name] for name in _GROUP},
+        **{name: members[0][name] for name in _OF_ALL},
         "members": legs,
         "members_forgotten": count - len(members),
         "updated_ns": max(member["updated_ns"] for member in members),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.analytics.greek_book import GreekInput
-from gateway.analytics.group_book import group_greeks
+from gateway.analytics.linked_book import linked_greeks
 from gateway.valuation.margin import MarkPrice
 from gateway.valuation.option_terms import OptionBook, OptionSettings
 
@@ -28,7 +28,7 @@ def order(number: int, side: str, done: str, price: str | None, **more: str) -> 
 def rows(*orders: dict[str, Any], marks: Any = MARKS) -> list[dict[str, Any]]:
     given = GreekInput([], INSTRUMENTS, OptionBook(OptionSettings(), INSTRUMENTS), marks,
                        {"USD": 1.0}, 1, 1000)  # fmt: skip
-    return group_greeks(orders, given)
+    return linked_greeks(orders, given)
 
 
 def test_profit_and_greeks_are_those_of_what_executed_together() -> None:

@@ -12,10 +12,10 @@ const JOINT_TONES = {
   none: "", filled: "quiet", broken: "unknown", closing: "unknown", closed: "quiet",
   incomplete: "unknown", unknown: "unknown",
 };
-const GROUP_COLUMNS = [
+const LEG_COLUMNS = [
   // Ids begin alike. Downwards the newest group stands on top, and its legs in their order.
-  {id: "group", title: "Group", width: 72, value: (row) => row.group, text: (row) => visible(tailOf(row.group)),
-   sort: (row) => `${row.group.padStart(20, "0")}|${9 - row.place}`},
+  {id: "linked_to", title: "Group", width: 72, value: (row) => row.linked_to, text: (row) => visible(tailOf(row.linked_to)),
+   sort: (row) => `${row.linked_to.padStart(20, "0")}|${9 - row.place}`},
   word("link", "Link", 62),
   word("joint", "Together", 72, {
     hint: "Linked: working, partial, ended, void. Legs: none, partial, filled, broken, closing, closed",
@@ -49,17 +49,17 @@ function ratioText(row) {
   return share === null ? "–" : `${(share / 10).toFixed(1)} %`;
 }
 
-export class GroupPanel {
+export class LinkedPanel {
   constructor(host, table, {isWanted, onOpen}) {
     this.host = host;
     this.table = table;
     this.legs = new Table("legs");
     this.grid = new Grid(host, {
-      name: "groups", label: "Groups of linked orders", table: this.legs, columns: GROUP_COLUMNS, sort: "group",
+      name: "linked", label: "Groups of linked orders", table: this.legs, columns: LEG_COLUMNS, sort: "linked_to",
       isDown: true, isWanted, onOpen,
-      emptyText: () => (table.absent ? `The observer has no groups: ${table.absent}.`
-        : table.size > 0 ? "No groups for this filter."
-          : "No groups: no order is linked to another, and no legs are named."),
+      emptyText: () => (table.absent ? `The observer has no linked orders: ${table.absent}.`
+        : table.size > 0 ? "No linked orders for this filter."
+          : "No linked orders: no order is linked to another, and no legs are named."),
     });
     this.grid.scroller.classList.add("ratios");
     this.refresh = atMostEvery(250, () => this.draw());
@@ -84,7 +84,7 @@ function legsOf(row) {
   const members = row.members ?? [];
   const legs = members.length + (row.members_forgotten ?? 0);
   return members.map((member, place) => ({
-    key: `${row.group}|${member.order_id}`, of: row, group: String(row.group), link: row.kind, joint: row.state,
+    key: `${row.linked_to}|${member.order_id}`, of: row, linked_to: String(row.linked_to), link: row.kind, joint: row.state,
     leg_risk: row.leg_risk, spread_price: row.spread_price, realised: row.realised, unrealised: row.unrealised,
     place, legs, account: row.account, strategy: row.strategy, venue: row.venue, ...member,
   }));

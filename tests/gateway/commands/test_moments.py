@@ -8,7 +8,7 @@ import pytest
 
 from gateway.commands.ledger import bounds_of
 from gateway.commands.marks import marks_of
-from gateway.commands.points import Between, between_of, need_order, place_of, span_of
+from gateway.commands.moments import Between, between_of, need_order, place_of, span_of
 
 HALF_PAST_NS = 1_795_271_400_000_000_000
 

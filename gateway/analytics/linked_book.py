@@ -9,19 +9,19 @@ from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
-from gateway.analytics.aggregation import group_rows
+from gateway.analytics.aggregation import linked_rows
 from gateway.analytics.greek_book import GreekInput, book_of, greek_rows
 from gateway.api.decimal_text import plain_text
 from gateway.valuation.margin import MarkPrice
 
-__all__ = ["group_greeks"]
+__all__ = ["linked_greeks"]
 
 Row = Mapping[str, Any]
 _EXACT, _UNIT = Context(prec=100), Decimal(1).scaleb(-18)
 
 
-def group_greeks(orders: Iterable[Row], given: GreekInput) -> list[dict[str, Any]]:
-    """The rows of group_rows, each with `profit` {currency: text}, the sums of greeks in the
+def linked_greeks(orders: Iterable[Row], given: GreekInput) -> list[dict[str, Any]]:
+    """The rows of linked_rows, each with `profit` {currency: text}, the sums of greeks in the
     reporting currency and `excluded`. Members count with what they executed at their average
     price; a group of which nothing executed has no greeks and no profit."""
     every = list(orders)
@@ -35,11 +35,11 @@ def group_greeks(orders: Iterable[Row], given: GreekInput) -> list[dict[str, Any
     venues = {name: row["venue"] for name, row in rules.items()}
     sums = {row["name"]: row for row in greek_rows(book, venues, ("account",))}
     told = []
-    for row in group_rows(every):
-        profit, unpriced = _profit(executed[row["group"]], rules, given)
-        found = {name: each for name, each in sums.get(row["group"], {}).items()
+    for row in linked_rows(every):
+        profit, unpriced = _profit(executed[row["linked_to"]], rules, given)
+        found = {name: each for name, each in sums.get(row["linked_to"], {}).items()
                  if name not in ("level", "name", "excluded")}  # fmt: skip
-        excluded = {*unpriced, *sums.get(row["group"], {"excluded": ()})["excluded"]}
+        excluded = {*unpriced, *sums.get(row["linked_to"], {"excluded": ()})["excluded"]}
         told.append({**row, "profit": profit, **found, "excluded": sorted(excluded)})
     return told
 
