@@ -148,6 +148,7 @@ class Observer:
             self._snapshots,
             self._archive_runs,
             lambda: self.books_step,
+            self._valuation.margin,
             self._monotonic,
             self._clock_ns,
         )

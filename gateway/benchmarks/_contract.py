@@ -80,6 +80,8 @@ CONTRACT: tuple[Figure, ...] = (
     Figure("option greeks, one lane", "observe", "greeks.scalar", "beside it"),
     Figure("margin of 10,000 positions", "observe", "margin_10k_positions_ms", "<= 1 ms"),
     Figure("books behind 100,000 records/s", "observe", "lag_ms.p99", "<= 5 ms"),
+    Figure("observer's memory, start", "observe", "lag_ms.resident_mib.start", "beside it"),
+    Figure("observer's memory, end", "observe", "lag_ms.resident_mib.end", "<= 768 MiB"),
     Figure("native submit beside killed observers", "observe", "kills.p99_ratio", "<= 1.2"),
     Figure("1,000 changes/s to 200 clients", "observe", "stream_core_percent", "< 50 %"),
     Figure("rows into Parquet", "observe", "parquet_rows_per_second", ">= 3,000,000/s", True),

@@ -19,6 +19,7 @@ from gateway.stream.conduct import Conduct, ConductLimits
 from gateway.stream.flow_stream import FlowColumns
 from gateway.stream.health_stream import HealthInput, HealthRows
 from gateway.stream.latency_stream import LatencyColumns
+from gateway.stream.margin_figures import MarginFigures, MarginNews
 from gateway.stream.metrics_page import MetricsSnapshot
 from gateway.stream.stream_session import StreamHub
 from gateway.stream.view import View
@@ -37,6 +38,7 @@ class FigureSources:
     snapshots: SnapshotWriter
     archive_runs: ArchiveRuns
     books_step: Callable[[], BooksStep]  # what the books told last
+    margin: MarginNews
     monotonic: Callable[[], float]
     clock_ns: Callable[[], int]
 
@@ -80,7 +82,14 @@ class Figures:
         queues = {} if measured is None else measured.queues
         books = self._sources.books_step()
         found = HealthInput(
-            shown, self._lag_records(engine), totals, counters.clients, books, engine, queues
+            shown,
+            self._lag_records(engine),
+            totals,
+            counters.clients,
+            books,
+            engine,
+            queues,
+            self._margin(),
         )
         view.channels["health"].replace(self._health.rows(found), view.sequence)
 
@@ -116,6 +125,12 @@ class Figures:
             },
             "clients": self._hub.counters.clients,
         }
+
+    def _margin(self) -> MarginFigures | None:
+        """None where the view shows no margin: it would be that of another moment."""
+        view = self._view
+        is_shown = view.is_ready and not view.channels["margin"].waiting
+        return self._sources.margin.figures if is_shown else None
 
     def _lag_records(self, engine: dict[str, int]) -> int | None:
         if "sequence" in engine:
@@ -164,4 +179,6 @@ class Figures:
             sources.books_step(),
             read_statuses(sources.ring_directory),
             sources.clock_ns(),
+            self._margin(),
+            dict(sources.margin.changes),
         )

@@ -1,5 +1,5 @@
-"""How the gateway and its observer are doing, as rows of figures: lag, rates, clients, queues,
-venues. Counts only: no row names an account, a strategy or an order."""
+"""How the gateway and its observer are doing, as rows of figures: lag, rates, clients, margin,
+queues, venues. Counts only: no row names an account, a strategy or an order."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from gateway.journal import Row
 from gateway.stream.books import BooksStep
 from gateway.stream.channels import key_of
+from gateway.stream.margin_figures import MarginFigures
 from gateway.stream.venue_metrics import VENUE_PREFIX
 from gateway.telemetry import Queue
 
@@ -27,6 +28,7 @@ class HealthInput(NamedTuple):
     books: BooksStep
     engine: Mapping[str, int]  # the daemon's counters file
     queues: Mapping[str, Queue]
+    margin: MarginFigures | None = None  # None = it is not known
 
 
 class HealthRows:
@@ -42,7 +44,7 @@ class HealthRows:
         rates = self._rates(found.totals, now - self._looked_at)
         self._looked_at, self._totals = now, dict(found.totals)
         told = [*_observer(found, rates), *_books(found), *_stream(found, rates)]
-        told += [*_queues(found.queues), *_venues(found.engine)]
+        told += [*_margin(found.margin), *_queues(found.queues), *_venues(found.engine)]
         return {key_of("health", row): {**row, "rank": rank} for rank, row in enumerate(told)}
 
     def _rates(self, totals: Mapping[str, int], seconds: float) -> dict[str, int | None]:
@@ -102,6 +104,16 @@ def _stream(found: HealthInput, rates: Mapping[str, int | None]) -> Iterator[Row
     yield _figure("stream", "changes conflated", rates.get("conflated"), "1/s")
     cut_off = found.totals["cut_off"]
     yield _figure("stream", "clients cut off", cut_off, state="warning" if cut_off else "")
+
+
+def _margin(figures: MarginFigures | None) -> Iterator[Row]:
+    """How many accounts are not at ease; nothing where nobody knows."""
+    if figures is None:
+        return
+    tones = {"warning": "warning", "call": "fault", "liquidation": "fault", "unknown": "warning"}
+    for name, tone in tones.items():
+        count = figures.states[name]
+        yield _figure("margin", name, count, "accounts", state=tone if count else "")
 
 
 def _queues(queues: Mapping[str, Queue]) -> Iterator[Row]:

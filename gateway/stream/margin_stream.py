@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 from gateway.analytics.desk_margin import account_margin
 from gateway.analytics.greek_book import GreekInput, aged_marks
-from gateway.analytics.margin_watch import MarginWatch
+from gateway.analytics.margin_watch import MarginChange, MarginWatch
 from gateway.config.faults import ConfigError
 from gateway.journal import Mark, Row
 from gateway.stream.channels import key_of
+from gateway.stream.margin_figures import MarginFigures, margin_figures
 from gateway.valuation.brackets import Brackets, load_brackets
 from gateway.valuation.margin_inputs import mode_of
 from gateway.valuation.option_terms import OptionBook, OptionSettings
@@ -50,6 +51,8 @@ class MarginStep(NamedTuple):
     waiting: str = ""
     moved: Collection[PositionKey] = ()  # whose liquidation is another one than in `before`
     before: Liquidations | None = None  # of the step before this one; None = it is the first
+    figures: MarginFigures | None = None  # None: margin is not known
+    changes: Sequence[MarginChange] = ()
 
 
 def venue_position_key(row: Row) -> PositionKey:
@@ -93,7 +96,7 @@ class MarginDesk:
             rows.positions, rows.instruments, self._book, marks, {}, now_ns, self._age_ms_max
         )
         found = account_margin(given, rows.balances, rows.orders, self._brackets)
-        self._watch.step(found.accounts, now_ns)
+        changes = self._watch.step(found.accounts, now_ns)
         accounts = self._watch.rows(found.accounts)
         before = self._before
         now = {
@@ -106,6 +109,8 @@ class MarginDesk:
             now,
             moved=_moved(before or {}, now),
             before=before,
+            figures=margin_figures(accounts, found.positions),
+            changes=changes,
         )
 
 

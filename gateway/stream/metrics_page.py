@@ -20,6 +20,8 @@ from gateway.stream.books import BooksStep
 from gateway.stream.fix_metrics import FIX_METRICS, FIX_PREFIX, fix_metrics
 from gateway.stream.flow_stream import REFUSED
 from gateway.stream.ledger_metrics import LEDGER_METRICS, ledger_metrics
+from gateway.stream.margin_figures import MarginFigures
+from gateway.stream.margin_metrics import MARGIN_METRICS, margin_metrics
 from gateway.stream.risk_watch_metrics import RISK_WATCH_METRICS, risk_watch_metrics
 from gateway.stream.venue_metrics import VENUE_METRICS, VENUE_PREFIX, venue_metrics
 from gateway.telemetry import Queue, Reading
@@ -63,6 +65,7 @@ METRICS: Mapping[str, tuple[bool, str]] = {
     **VENUE_METRICS,
     **FIX_METRICS,
     **LEDGER_METRICS,
+    **MARGIN_METRICS,
     **RISK_WATCH_METRICS,
     "gateway_stage_worst_seconds": (False, "Longest duration of a stage since the daemon began."),
     "gateway_stage_sampled_one_in": (False, "Mean number of operations per measured one."),
@@ -103,6 +106,9 @@ class MetricsSnapshot:
     # With the time of the snapshot, wall ns.
     watches: Sequence[WatchStatus] = ()
     now_ns: int = 0
+    margin: MarginFigures | None = None
+    # Margin states that began, by state.
+    margin_changes: Mapping[str, int] = field(default_factory=dict)
 
 
 class ObserverCollector(Collector):
@@ -132,6 +138,7 @@ class ObserverCollector(Collector):
         if snapshot.books is not None:
             sequence = snapshot.values.get("gateway_observer_sequence") or 0
             yield from ledger_metrics(snapshot.books, int(sequence))
+        yield from margin_metrics(snapshot.margin, snapshot.margin_changes)
         yield from risk_watch_metrics(snapshot.watches, snapshot.now_ns)
         if snapshot.measurement is not None:
             yield from _stages(snapshot.measurement)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from gateway.journal import Row
 from gateway.stream.greek_stream import GreekDesk, GreekStep
+from gateway.stream.margin_figures import MarginNews
 from gateway.stream.margin_stream import MarginDesk, MarginInput, MarginStep
 from gateway.stream.order_stream import is_terminal
 from gateway.stream.view import View
@@ -37,6 +38,7 @@ class ValuationWatch:
     ) -> None:
         self._view, self._sources = view, sources
         self._margin_desk, self._greek_desk = margin, greeks
+        self.margin = MarginNews()
         self._greeks_at = 0.0  # before which no greeks are made again
 
     async def keep(self) -> None:
@@ -50,6 +52,7 @@ class ValuationWatch:
             step = await asyncio.to_thread(self._margin_desk.step, given)
         except Exception as fault:  # what is wrong in one turn does not end the next ones
             step = MarginStep(waiting=self._sources.tell_fault("margin", fault))
+        self.margin.take(step.figures, step.changes)
         for moved in self._view.margin_steps(step):
             if moved:
                 self._sources.wake()

@@ -10,6 +10,7 @@ from typing import Any
 from gateway.valuation.option_margin import OptionAmounts
 
 __all__ = [
+    "PAST",
     "isolated_ratio",
     "liquidation_of",
     "no_price",
@@ -23,7 +24,8 @@ __all__ = [
 Row = Mapping[str, Any]
 _RATE_ONE = 10**12
 _NO_EQUITY = 2**63 - 1
-_REACHED = ("", "unreachable", "past", "no mark", "bad numbers", "out of range")
+PAST = "past"  # the mark has reached the liquidation price
+_REACHED = ("", "unreachable", PAST, "no mark", "bad numbers", "out of range")
 _WIDE = Context(prec=80)
 
 

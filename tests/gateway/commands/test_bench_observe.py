@@ -25,6 +25,9 @@ def test_the_answer_has_the_promised_shape_and_nothing_else():
         assert 0 < 2 * part["posted"] < part["records"], "one record of three is a fill"
     assert figures["records_per_second"] == figures["follow_and_book"]["median"]
     assert figures["greeks_per_second"] == figures["greeks"][figures["greeks"]["level"]] > 0
+    memory = figures["lag_ms"]["resident_mib"]  # of the observer's process, not of the bench
+    assert set(memory) == {"start", "end", "max", "end_with_files"}
+    assert 0 < memory["start"] < memory["end"] <= memory["max"] < memory["end_with_files"]
     kills = figures["kills"]  # every observer that was killed had the state of a replay
     assert (kills["lost"], kills["books_balanced"]) == (0, True)
     assert kills["states_compared"] >= kills["kills"] + 3

@@ -1,9 +1,11 @@
 """What a scraper gets from a running observer: every metric, counted."""
 
 import json
+import time
 
 import aiohttp
 import pytest
+from flat_margin import flat_margin
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway._core.telemetry import Measurement
@@ -82,8 +84,9 @@ async def test_a_total_that_is_not_its_sum_is_told_by_metric_and_log(
 
 async def test_every_metric_is_exported_and_counts(world, tmp_path):
     conduct = ConductLimits(orders_min=1)
+    schedules = flat_margin(tmp_path / "margin.toml", "BTC-USD")
     async with (
-        world.RunningObserver(tmp_path, conduct=conduct) as run,
+        world.RunningObserver(tmp_path, conduct=conduct, margin_file=schedules) as run,
         aiohttp.ClientSession() as http,
     ):
         measured = Measurement()
@@ -96,10 +99,15 @@ async def test_every_metric_is_exported_and_counts(world, tmp_path):
             pid=1, actor="night-desk", began_ns=1, looked_ns=2, look_ns=1, looks=9, lag_records=3
         )
         StatusFile(run.ring, watch.actor).write(watch)
+        marks = {"BTC-USD": {"mark": "100", "time_ns": time.time_ns()}}
+        (run.ring / "marks.json").write_text(json.dumps(marks))
         await run.caught_up()
+        run.journal.deposit("main", "USD", "50")
         run.journal.new_order(1)
         run.journal.fill(1, "1")
         await run.caught_up()
+        margin = run.observer.view.channels["margin"]
+        await until(lambda: any(row["ratio"] for row in margin.rows.values()))
         await until(lambda: run.observer.books_step.state == "following")
         text = await (await http.get(f"{run.url}/metrics")).text()
         samples = {
@@ -108,7 +116,7 @@ async def test_every_metric_is_exported_and_counts(world, tmp_path):
             for sample in family.samples
         }
         assert {name for name, *_ in samples} == METRIC_NAMES
-        assert samples[("gateway_observer_records_applied_total",)] == 2
+        assert samples[("gateway_observer_records_applied_total",)] == 3
         assert samples[("gateway_orders_by_state", "PARTIALLY_FILLED")] == 1
         assert samples[("gateway_engine_counter", "refused")] == 2
         assert ("gateway_engine_counter", "cache_event_cycles") not in samples
@@ -123,7 +131,7 @@ async def test_every_metric_is_exported_and_counts(world, tmp_path):
         assert not any(
             str(label).startswith(("venue:", "fix:")) for _, *labels in samples for label in labels
         )
-        assert samples[("gateway_observer_lag_records",)] == 8
+        assert samples[("gateway_observer_lag_records",)] == 7
         assert samples[("gateway_positions_open",)] == 1
         bucket = "gateway_stage_seconds_bucket"
         assert samples[(bucket, "2.5e-06", "submit")] == 0

@@ -166,7 +166,8 @@ class MemoryReplica:
         names = {(row["instrument"], row["venue"]) for row in self._orders.values()}
         return [
             {"name": name, "venue": venue, "kind": "linear", "base": name.split("-")[0],
-             "quote": "USD", "settle": "USD", "multiplier": "1"}
+             "quote": "USD", "settle": "USD", "multiplier": "1", "multiplier_scale": 0,
+             "price_scale": 2, "quantity_scale": 3, "tick": "0.01", "lot": "0.001"}
             for name, venue in sorted(names)
         ] if kind == "instrument" else []  # fmt: skip
 

@@ -34,6 +34,18 @@ def test_the_dashboard_is_valid_and_names_only_exported_metrics():
         assert names and set(names) <= METRIC_NAMES, expression
 
 
+def test_the_dashboard_shows_every_part_and_no_panel_covers_another():
+    panels = json.loads((REPOSITORY / "conf/grafana/gateway.json").read_text())["panels"]
+    shown = {name for panel in panels for name in NAME.findall(str(panel["targets"]))}
+    wanted = {"gateway_margin_accounts", "gateway_margin_ratio_max", "gateway_stage_seconds_bucket",
+              "gateway_liquidation_distance_percent_min", "gateway_queue_depth",
+              "gateway_venue_reconciled", "gateway_risk_watch_look_age_seconds"}  # fmt: skip
+    assert wanted <= shown
+    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels]
+    assert len(set(places)) == len({panel["id"] for panel in panels}) == len(panels)
+    assert all(x % 8 == y % 8 == 0 and x < 24 for x, y in places)
+
+
 def test_what_fix_sessions_counted_has_metrics_of_its_own() -> None:
     counters = {"fix:fund:logged_on": 1, "fix:fund:received": 7, "fix:fund:throttled": 2}
     counters |= {"fix::connections": 3, "fix::events_told": 9, "orders": 5}
