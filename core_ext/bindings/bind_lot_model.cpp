@@ -3,9 +3,15 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "bind.hpp"
 #include "gateway_core/ledger/position_lots.hpp"
@@ -20,6 +26,8 @@ namespace {
 using namespace ledger;
 using Words = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
+using Wish = std::tuple<std::uint64_t, std::uint64_t, std::int64_t>;
+
 std::string money(Int128 e18) { return format_decimal(e18, kMoneyScale); }
 
 class LotModel {
@@ -28,6 +36,18 @@ class LotModel {
            std::int64_t multiplier)
       : lots_(terms_of(kind, price_scale, quantity_scale, multiplier_scale, multiplier), true) {}
 
+  /// Named lots for the method specific: number of the closing fill, of the lot, and a quantity as
+  /// mantissa. Before the first fill; the wishes for one fill count in their order.
+  void designate(const std::vector<Wish>& wishes) {
+    if (fills_ != 0) throw nb::value_error("wishes come before the first fill");
+    const Int128 unit_e18 = kPow10_64[kMoneyScale - lots_.terms().rules.quantity_scale];
+    wishes_.clear();
+    for (const auto& [closed_by, lot, quantity] : wishes) {
+      wishes_.push_back({closed_by, lot, quantity * unit_e18});
+    }
+    std::ranges::stable_sort(wishes_, {}, &Designation::closed_by);
+    lots_.designate(wishes_);
+  }
   /// Sides 1 or 2, prices and quantities as mantissas in the instrument's scales. The lot that a
   /// fill opens is named by its number, from 1.
   void apply_many(const Words& sides, const Words& prices, const Words& quantities) {
@@ -102,6 +122,7 @@ class LotModel {
     return fill;
   }
 
+  std::vector<Designation> wishes_;
   PositionLots lots_;
   std::uint64_t fills_ = 0;
 };
@@ -112,6 +133,7 @@ void bind_lot_model(nb::module_& module) {
   nb::class_<LotModel>(module, "LotModel")
       .def(nb::init<int, int, int, int, std::int64_t>(), "kind"_a, "price_scale"_a,
            "quantity_scale"_a, "multiplier_scale"_a = 0, "multiplier"_a = 1)
+      .def("designate", &LotModel::designate, "wishes"_a)
       .def("apply_many", &LotModel::apply_many, "sides"_a, "prices"_a, "quantities"_a)
       .def("apply_before", &LotModel::apply_before, "before"_a, "side"_a, "price"_a, "quantity"_a)
       .def("revise", &LotModel::revise, "number"_a, "side"_a, "price"_a, "quantity"_a)

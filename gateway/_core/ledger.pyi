@@ -106,6 +106,9 @@ class LotModel:
         multiplier_scale: int = 0,
         multiplier: int = 1,
     ) -> None: ...
+    def designate(self, wishes: list[tuple[int, int, int]]) -> None:
+        """(closing fill, lot, quantity) for the method specific, in the order in which they count.
+        ValueError: there are fills already."""
     def apply_many(
         self,
         sides: NDArray[np.int64],

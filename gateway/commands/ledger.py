@@ -38,6 +38,7 @@ from gateway.ledger import (
 )
 from gateway.ledger.funding import FundingAudit
 from gateway.ledger.share_matching import matched, trades_of
+from gateway.ledger.slippage import VIEWS, SlippageBooks
 
 __all__ = ["command"]
 
@@ -72,6 +73,17 @@ _FUNDING = (
 _MATCHED = (
     "coin", "currency", "day", "rule", "acquired", "quantity", "proceeds", "cost", "gain",
 )  # fmt: skip
+_OF_SLIPPAGE = (
+    "currency", "fills", "fills_without_arrival", "arrival_value", "slippage", "bps",
+)  # fmt: skip
+_OF_AN_ORDER = ("order_id", "linked_to", "side", "arrival_price", "arrival_by")
+_SLIPPAGE = {
+    "fill": ("sequence", *_BOOK, *_OF_AN_ORDER, "quantity", "value", *_OF_SLIPPAGE),
+    "order": (*_BOOK, *_OF_AN_ORDER, *_OF_SLIPPAGE),
+    "linked": (*_BOOK, "linked_to", *_OF_SLIPPAGE),
+    "book": (*_BOOK, *_OF_SLIPPAGE),
+    "strategy": ("strategy", *_OF_SLIPPAGE),
+}
 _UNBOOKED = ("sequence", "kind", "reason", "account", "instrument")
 
 
@@ -374,6 +386,33 @@ def warn_of_what_may_change(waiting: int, open_losses: int) -> None:
     if open_losses:
         text = f"{open_losses} losses are not older than 30 days here"
         click.echo(f"{text}: a later purchase, which is not seen, may disallow them", err=True)
+
+
+@command.command("slippage")
+@books_options
+@click.option("--by", "view", type=click.Choice(VIEWS), default="order", help="What a row adds up.")
+def slippage(
+    directory: Path, ring_directory: str, as_of: str | None, as_csv: bool, as_json: bool, view: str
+) -> None:
+    """What was paid beyond the arrival price, the reference price at which the gate took the
+    order: above zero is a cost. Exit code 1 unless it adds up to the slippage of the books and
+    every record is in them.
+
+    \b
+    Example:
+      gateway ledger slippage var/gateway --by linked --csv > slippage.csv
+    """
+    books = Books(directory, ring_directory, as_of)
+    with opened(directory):
+        found = SlippageBooks().read(
+            reader.decoded(directory, ring_directory=ring_directory, last=books.native.sequence)
+        )
+    totals = found.totals(books.native.positions())
+    style, columns = (as_json, as_csv), _SLIPPAGE[view]
+    books.show("slippage", found.rows(view), columns, style, by=view, totals=totals)
+    if not (as_json or as_csv):
+        print_table(totals, tuple(totals[0]) if totals else (), "No book.")
+    books.end(all(row["is_tied"] for row in totals) and not books.native.unbooked_count)
 
 
 @command.command("unbooked")

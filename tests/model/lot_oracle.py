@@ -5,6 +5,7 @@ money are whole numbers of 10^-18, unit costs are fractions.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -43,6 +44,20 @@ class LotOracle:
     cost: int = 0
     realised: int = 0
     lots: list[Lot] = field(default_factory=list)
+    wishes: Mapping[int, Sequence[tuple[int, int]]] = field(default_factory=dict)
+    named: int = 0  # parts that were taken because they were named
+
+    def next_part(self, wishes: list[tuple[int, int]], closed: int) -> tuple[Lot, int]:
+        """The lot that gives next, and how much of it. `wishes` of the closing fill, (lot,
+        quantity), are used up: first those that meet a lot, then the method's order."""
+        while wishes:
+            number, wanted = wishes.pop(0)
+            found = next((lot for lot in self.lots if lot.number == number), None)
+            if found is not None and wanted:
+                self.named += 1
+                return found, min(wanted, closed, found.quantity)
+        lot = self.next_lot()
+        return lot, min(closed, lot.quantity)
 
     def next_lot(self) -> Lot:
         if self.method == "lifo":
@@ -57,7 +72,7 @@ class LotOracle:
         closed = min(size, held) if self.quantity * signed < 0 else 0
         closing = share(cash, closed, size) if closed else 0
         if closed:
-            released = self.release(closed, held)
+            released = self.release(number, closed, held)
             self.cost -= released
             self.realised -= closing + released
         if closed < size:
@@ -68,13 +83,13 @@ class LotOracle:
             self.cost += opening
         self.quantity += signed
 
-    def release(self, closed: int, held: int) -> int:
+    def release(self, number: int, closed: int, held: int) -> int:
         if self.method == "wac":
             return share(self.cost, closed, held)
         released = 0
+        wishes = list(self.wishes.get(number, ())) if self.method == "specific" else []
         while closed:
-            lot = self.next_lot()
-            taken = min(closed, lot.quantity)
+            lot, taken = self.next_part(wishes, closed)
             part = share(lot.cost, taken, lot.quantity)
             lot.quantity -= taken
             lot.cost -= part

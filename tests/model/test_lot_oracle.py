@@ -19,6 +19,7 @@ FILLS = int(os.environ.get("GATEWAY_LOT_FILLS", "200000"))
 WITHOUT_EXTREMES = tuple(shape for shape in SHAPES if "extreme" not in shape.name)
 
 Fill = tuple[int, int, int, int]  # number, side, price, quantity
+Wishes = dict[int, list[tuple[int, int]]]  # closing fill -> (lot, quantity)
 
 
 def new_model(shape: Shape) -> LotModel:
@@ -31,9 +32,22 @@ def new_model(shape: Shape) -> LotModel:
     )
 
 
-def oracles(shape: Shape, fills: list[Fill]) -> list[oracle.LotOracle]:
+def any_wishes(rng: random.Random, rows: list[list[int]]) -> Wishes:
+    """Named lots for a part of the fills: lots that are there, that are gone, that never were or
+    are yet to come, the same one twice; all of them or parts."""
+    wishes: Wishes = {}
+    for number in range(1, len(rows) + 1):
+        for _ in range(rng.choice((0, 0, 1, 2, 4))):
+            lot = rng.randint(1, number + 1)
+            most = rows[lot - 1][2] if lot <= len(rows) else 1
+            quantity = rng.choice((most, rng.randint(1, most), min(2 * most, 2**63 - 1), 0))
+            wishes.setdefault(number, []).append((lot, quantity))
+    return wishes
+
+
+def oracles(shape: Shape, fills: list[Fill], wishes: Wishes) -> list[oracle.LotOracle]:
     """Every method over a history in its right order."""
-    found = [oracle.LotOracle(method) for method in oracle.METHODS]
+    found = [oracle.LotOracle(method, wishes=wishes) for method in oracle.METHODS]
     multiplier = Fraction(shape.multiplier, 10**shape.multiplier_scale)
     for number, side, price, quantity in fills:
         if not quantity:
@@ -55,9 +69,10 @@ def money(amount: int) -> str:
     return position_oracle.decimal_text(amount, 18)
 
 
-def check(shape: Shape, model: LotModel, fills: list[Fill], where: str) -> None:
-    identities = set()
-    for method, expected in enumerate(oracles(shape, fills)):
+def check(shape: Shape, model: LotModel, fills: list[Fill], wishes: Wishes, where: str) -> int:
+    """How many parts the wishes took."""
+    identities, named = set(), 0
+    for method, expected in enumerate(oracles(shape, fills, wishes)):
         row = model.row(method)
         assert row["quantity"] == expected.quantity, where
         assert row["cost"] == money(expected.cost), where
@@ -65,7 +80,9 @@ def check(shape: Shape, model: LotModel, fills: list[Fill], where: str) -> None:
         held = [(lot.number, lot.quantity, money(lot.cost)) for lot in expected.lots]
         assert sorted(row["lots"]) == sorted(held), where
         identities.add(expected.realised - expected.cost)
+        named += expected.named
     assert len(identities) == 1, where  # realised + unrealised, at any mark, is one number
+    return named
 
 
 def changed_past(
@@ -85,20 +102,22 @@ def changed_past(
     return fills
 
 
-def check_run(shape: Shape, life: str, seed: int, count: int) -> int:
+def check_run(shape: Shape, life: str, seed: int, count: int) -> tuple[int, int]:
+    """How many fills there were, and how many parts of lots were taken by name."""
     rng = random.Random(seed)
     rows = random_fills(rng, shape, life, count)
     sides, prices, quantities, _ = (
         np.array(column, dtype=np.int64) for column in zip(*rows, strict=True)
     )
-    model = new_model(shape)
+    model, wishes = new_model(shape), any_wishes(rng, rows) if seed % 2 else {}
+    model.designate([(number, *each) for number, named in wishes.items() for each in named])
     model.apply_many(sides, prices, quantities)
     fills = [(i + 1, *row[:3]) for i, row in enumerate(rows)]
     where = f"{shape.name} {life} seed {seed}"
-    check(shape, model, fills, where)
-    if seed % 4 == 0:
-        check(shape, model, changed_past(rng, model, fills, shape), where + " changed")
-    return len(rows)
+    named = check(shape, model, fills, wishes, where)
+    if seed % 4 <= 1:
+        check(shape, model, changed_past(rng, model, fills, shape), wishes, where + " changed")
+    return len(rows), named
 
 
 @pytest.mark.timeout(7200)
@@ -106,11 +125,12 @@ def check_run(shape: Shape, life: str, seed: int, count: int) -> int:
 @pytest.mark.parametrize("shape", WITHOUT_EXTREMES, ids=lambda shape: shape.name)
 def test_native_lots_equal_the_oracle_over_random_fills(shape: Shape, life: str) -> None:
     wanted = FILLS // (len(WITHOUT_EXTREMES) * len(LIVES)) + 1
-    done = 0
-    seed = 0
+    done = seed = named = 0
     while done < wanted:
         seed += 1
-        done += check_run(shape, life, seed, 1 + seed % 60)
+        fills, parts = check_run(shape, life, seed, 1 + seed % 60)
+        done, named = done + fills, named + parts
+    assert named * 100 > done  # or "specific" was the oldest first
 
 
 def test_a_turnover_beyond_the_exact_range_is_refused_and_changes_nothing() -> None:

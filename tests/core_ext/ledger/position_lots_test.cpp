@@ -2,6 +2,8 @@
 // kind of instrument; and a past that is changed against one that had been right from the start.
 #include "gateway_core/ledger/position_lots.hpp"
 
+#include <algorithm>
+#include <span>
 #include <vector>
 
 #include "check.hpp"
@@ -24,12 +26,19 @@ bool is_dearer(const Lot& a, const Lot& b) {
          (b.first_cost_e18 - theirs * b.first_quantity) * a.first_quantity;
 }
 
+/// A part of a lot that a close should take, in whole units.
+struct Wish {
+  std::uint64_t lot = 0;
+  std::int64_t quantity = 0;
+};
+
 /// One method: all lots in the order in which they were opened, empty ones among them.
 struct SlowLots {
   LotMethod method;
   std::vector<Lot> lots;
   Int128 cost = 0;
   Int128 realised = 0;
+  std::uint64_t named = 0;  // parts that were taken because a wish named them
 
   std::size_t chosen() const {
     std::size_t best = lots.size();
@@ -41,22 +50,55 @@ struct SlowLots {
     }
     return best;
   }
-  void close(std::int64_t quantity, Int128 closing) {
+  /// The cost that leaves with a part of a lot.
+  static Int128 take(Lot& lot, std::int64_t taken) {
+    const Int128 share =
+        taken == lot.quantity ? lot.cost_e18 : *mul_div(lot.cost_e18, taken, lot.quantity);
+    lot.quantity -= taken;
+    lot.cost_e18 -= share;
+    return share;
+  }
+  /// Of the named lots what they have, then by the method.
+  void close(std::int64_t quantity, Int128 closing, std::span<const Wish> wishes = {}) {
     Int128 released = 0;
+    for (const Wish& wish : wishes) {
+      for (Lot& lot : lots) {
+        if (lot.id != wish.lot || lot.quantity == 0) continue;
+        const std::int64_t taken = std::min({quantity, lot.quantity, wish.quantity});
+        if (taken == 0) continue;
+        released += take(lot, taken);
+        quantity -= taken;
+        ++named;
+      }
+    }
     while (quantity > 0) {
       Lot& lot = lots[chosen()];
       const std::int64_t taken = std::min(quantity, lot.quantity);
-      const Int128 share =
-          taken == lot.quantity ? lot.cost_e18 : *mul_div(lot.cost_e18, taken, lot.quantity);
-      lot.quantity -= taken;
-      lot.cost_e18 -= share;
-      released += share;
+      released += take(lot, taken);
       quantity -= taken;
     }
     cost -= released;
     realised -= closing + released;
   }
 };
+
+/// Wishes for one fill: lots that are there, lots long gone, ones that never were or are to come, a
+/// fill that is no lot, the same lot twice; all of it, parts, and less than a unit. Into `told` as
+/// the book takes them.
+std::vector<Wish> any_wishes(check::Random& random, std::uint64_t number, Int128 unit_e18,
+                             std::vector<Designation>& told) {
+  std::vector<Wish> wishes;
+  for (std::uint64_t left = random.below(5); left != 0; --left) {
+    const std::uint64_t back = random.below(std::min<std::uint64_t>(number, 8));
+    const std::uint64_t lot = random.below(3) == 0 ? 1 + random.below(number + 2) : number - back;
+    const std::int64_t units = random.below(6) == 0 ? 0 : check::any_number(random, 7);
+    const auto below_unit = static_cast<Int128>(
+        random.below(static_cast<std::uint64_t>(std::min<Int128>(unit_e18, INT64_MAX))));
+    wishes.push_back({lot, units});
+    told.push_back({number, lot, units * unit_e18 + below_unit});
+  }
+  return wishes;
+}
 
 Int128 left_over(std::span<const Lot> lots, std::int64_t& quantity) {
   Int128 cost = 0;
@@ -129,6 +171,57 @@ TEST(every_method_equals_the_slow_model_at_every_step) {
   }
 }
 
+TEST(named_lots_equal_the_slow_model_at_every_step) {
+  std::uint64_t named = 0, differs = 0;
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    check::Random random(seed);
+    const Terms& terms = check::kTerms[seed % std::size(check::kTerms)];
+    const int only = static_cast<int>(seed / 5 % 3) - 1;
+    const Int128 unit_e18 = kPow10_64[kMoneyScale - terms.rules.quantity_scale];
+    std::vector<Designation> told;
+    std::vector<std::vector<Wish>> wishes(1);
+    for (std::uint64_t number = 1; number <= 200; ++number) {
+      wishes.push_back(any_wishes(random, number, unit_e18, told));
+    }
+    PositionLots book(terms);
+    book.designate(told);
+    PositionBook plain;
+    SlowLots slow{LotMethod::kSpecific, {}};
+    for (std::uint64_t number = 1; number <= 200; ++number) {
+      const Execution fill = check::any_execution(random, terms, plain.quantity, only, number);
+      const FillEffect effect =
+          apply_fill(plain, terms.rules, fill.side, fill.quantity, {fill.value_e18});
+      CHECK(effect.fault == PositionFault::kNone && book.add(fill));
+      const Int128 cash = cash_of(terms, fill);
+      const Int128 closing = effect.opened == 0   ? cash
+                             : effect.closed == 0 ? 0
+                                                  : *mul_div(cash, effect.closed, fill.quantity);
+      if (effect.closed != 0) slow.close(effect.closed, closing, wishes[number]);
+      if (effect.opened != 0) {
+        slow.lots.push_back({cash - closing, cash - closing, effect.opened, effect.opened,
+                             fill.sequence, fill.time_ns});
+        slow.cost += cash - closing;
+      }
+      const LotState& now = book.now();
+      std::vector<Lot> ours, theirs;
+      for (const Lot& lot : now.lots_of(LotMethod::kSpecific))
+        if (lot.quantity != 0) ours.push_back(lot);
+      for (const Lot& lot : slow.lots)
+        if (lot.quantity != 0) theirs.push_back(lot);
+      const bool is_equal =
+          now.cost_of(LotMethod::kSpecific) == slow.cost &&
+          now.realised_of(LotMethod::kSpecific) == slow.realised && now.is_identical() &&
+          std::ranges::equal(ours, theirs, [](const Lot& a, const Lot& b) {
+            return a.id == b.id && a.quantity == b.quantity && a.cost_e18 == b.cost_e18;
+          });
+      if (!is_equal) return check::fail(__FILE__, __LINE__, "seed " + std::to_string(seed));
+      differs += now.cost_of(LotMethod::kSpecific) != now.cost_of(LotMethod::kFifo) ? 1 : 0;
+    }
+    named += slow.named;
+  }
+  CHECK(named > 5'000 && differs > 5'000);  // or the wishes never met anything
+}
+
 TEST(a_changed_past_equals_one_that_was_right) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     check::Random random(seed);
@@ -137,6 +230,12 @@ TEST(a_changed_past_equals_one_that_was_right) {
     PositionLots book(terms, seed % 2 == 0);
     std::vector<Execution> right;
     const std::uint64_t count = seed % 10 == 0 ? 3 * PositionLots::kWindow + 100 : 40;
+    std::vector<Designation> wishes;
+    const Int128 unit_e18 = kPow10_64[kMoneyScale - terms.rules.quantity_scale];
+    for (std::uint64_t number = 1; seed % 3 == 0 && number <= count; ++number) {
+      (void)any_wishes(random, number, unit_e18, wishes);
+    }
+    book.designate(wishes);
     for (std::uint64_t number = 1; number <= count; ++number) {
       Execution fill = check::any_execution(random, terms, book.now().average.quantity, 0, number);
       const std::size_t back = random.below(std::min<std::size_t>(right.size(), 30) + 1);
@@ -157,6 +256,7 @@ TEST(a_changed_past_equals_one_that_was_right) {
       }
     }
     PositionLots straight(terms, true);
+    straight.designate(wishes);
     for (const Execution& fill : right) CHECK(straight.add(fill));
     if (!is_same(book.now(), straight.now())) {
       check::fail(__FILE__, __LINE__, "seed " + std::to_string(seed));
