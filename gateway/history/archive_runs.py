@@ -135,7 +135,7 @@ class ArchiveRuns:
     async def _command(self, *arguments: str) -> bool:
         # A file in memory, no pipe: the end of the command alone is waited for, whatever it has
         # started and left behind with its output.
-        with open(os.memfd_create("history"), "w+b") as said:
+        with os.fdopen(os.memfd_create("history"), "w+b") as said:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "gateway", "history", *arguments,
                 stdin=asyncio.subprocess.DEVNULL,

@@ -36,6 +36,7 @@ from gateway.core.vocabulary import (
 from gateway.venues.client_order_ids import ClientOrderIds
 from gateway.venues.collateral import Collaterals
 from gateway.venues.fact_entry import FactEntry
+from gateway.venues.forced_closes import ForcedCloses
 from gateway.venues.health import VenueHealth, VenueStateName
 from gateway.venues.in_flight import InFlight, RequestKind
 from gateway.venues.inbound import Fact, facts_of_report
@@ -64,8 +65,6 @@ _UNKNOWN_REASON = {
 # Why a balance changed, as the journal says it; 0 = the opening balance.
 _INTEREST = 1
 _REFERENCE_MAX = 40
-# Fills of another cause are counted once each; beyond this many the oldest are forgotten.
-_CAUSED_MAX = 4_096
 
 
 def interest_reference(currency: str, reference: str) -> str:
@@ -118,7 +117,7 @@ class VenueSession:
         # _held: average cost depends on their order. The query brings the older ones first.
         self._caught_up: set[str] = set()
         self._held: deque[HeldFill] = deque()
-        self._caused: dict[tuple[str, str, str, str], None] = {}
+        self.forced_closes = ForcedCloses(venue, engine, health)
         self._entry = FactEntry(
             *(venue, engine, native, self.ids),
             port=self,
@@ -515,7 +514,7 @@ class VenueSession:
         if order_id:
             self.in_flight.answered(order_id, "new")
         if fill.cause != "trade":
-            self._count_cause(fill)
+            self.forced_closes.told(fill)
         quantity = "0" if is_bust else fill.quantity
         head = (order_id, account, instrument, side, leg, fill.price, quantity, fill.value or "")
         tail = (fill.fee, fee_currency, liquidity, fill.trade_id, fill.venue_order_id)
@@ -524,21 +523,6 @@ class VenueSession:
             return self._deliver(lambda: self._native.filled(*head, *tail, when, sequence))
         number = revision
         return self._deliver(lambda: self._native.fill_revised(*head, *tail, when, number))
-
-    def _count_cause(self, fill: FillReport) -> None:
-        """The venue's own doing (liquidation, deleveraging, settlement, delivery): named once."""
-        key = (fill.account, fill.instrument, fill.venue_order_id, fill.trade_id)
-        if key in self._caused:
-            return
-        if len(self._caused) >= _CAUSED_MAX:
-            del self._caused[next(iter(self._caused))]
-        self._caused[key] = None
-        self.health.counters[f"fills_{fill.cause}"] += 1
-        log.error(
-            "%s: %s of %s by the venue: %s %s %s at %s",
-            *(self.venue, fill.cause, fill.account, fill.side, fill.quantity),
-            *(fill.instrument, fill.price),
-        )
 
     def _holds(self, held: HeldFill) -> bool:
         """Whether the fill has to wait. When too many wait, order is given up and nothing else."""

@@ -5,10 +5,14 @@ import asyncio
 import json
 import shutil
 import urllib.request
+from collections import Counter
 from decimal import Decimal
+from random import Random
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+from fault_script import CuttingProxy
 from prometheus_client.parser import text_string_to_metric_families
 from real_programs import until
 
@@ -76,12 +80,12 @@ class Client:
     def rows(self, channel):
         return journaled(self.tables.get(channel, {}).values())
 
-    async def follow(self, run, is_done):
-        """Connect, subscribe to all channels, read until `is_done`."""
+    async def follow(self, run, is_done, url=""):
+        """Connect, subscribe to all channels, read until `is_done`. ConnectionError: it was cut."""
         headers = {"Authorization": f"Bearer {run.key}"}
         async with (
             aiohttp.ClientSession(headers=headers) as http,
-            http.ws_connect(f"{run.observer_url}/v1/stream") as socket,
+            http.ws_connect(f"{url or run.observer_url}/v1/stream") as socket,
             asyncio.timeout(100),
         ):
             for channel in ("orders", "positions", "balances"):
@@ -91,7 +95,25 @@ class Client:
                     request |= resume
                 await socket.send_json(request)
             while not is_done():
-                self.take(await socket.receive_json())
+                message = await socket.receive()
+                if message.type is not aiohttp.WSMsgType.TEXT:
+                    raise ConnectionError(str(message.type))
+                self.take(message.json())
+
+
+class CheckedClient(Client):
+    """Notices a hole, a repetition and a step back: the deltas of a channel follow each other."""
+
+    def take(self, message):
+        channel = message["channel"]
+        if message["type"] == "delta" and channel in self.sequences:
+            assert message["sequence"] >= self.sequences[channel], message
+            self.deltas[channel] += 1
+        super().take(message)
+
+    def __init__(self):
+        super().__init__()
+        self.deltas = Counter()
 
 
 def assert_equal(run, client):
@@ -126,6 +148,53 @@ def test_snapshot_and_deltas_are_the_daemons_rows_also_after_a_resume(shared_gat
     asyncio.run(client.follow(gateway, holds_all))
     assert client.snapshots == 3, "a resume brings what was missed, not everything again"
     assert_equal(gateway, client)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_thirty_cuts_in_the_middle_of_frames_lose_and_double_nothing(shared_gateway, seed):
+    gateway, client, random = shared_gateway, CheckedClient(), Random(seed)
+    gateway.settled()
+    asyncio.run(follow_through_cuts(gateway, client, random, cuts=30))
+    gateway.settled()
+    assert_equal(gateway, client)
+    # One snapshot of each channel at the beginning, and perhaps some that were cut off.
+    assert min(client.deltas[channel] for channel in ("orders", "positions", "balances")) > 0
+
+
+async def follow_through_cuts(run, client, random, cuts):
+    """The line is cut after a random number of bytes of what the observer says, `cuts` times,
+    while orders are traded; then the client reads on until it holds what the daemon does."""
+    target = urlsplit(run.observer_url)
+    proxy = CuttingProxy(target.hostname, target.port)
+    await proxy.start()
+    url, done = f"http://127.0.0.1:{proxy.port}", False
+    trading = asyncio.create_task(asyncio.to_thread(trade_until, run, lambda: done))
+    try:
+        for _ in range(cuts):
+            # The handshake is some 200 bytes; a snapshot is some thousands.
+            proxy.answer_bytes = random.randrange(100, 12_000)
+            with pytest.raises((ConnectionError, aiohttp.ClientError)):
+                await client.follow(run, lambda: False, url)
+        proxy.answer_bytes = None
+        done = True
+        await trading
+        await asyncio.to_thread(run.settled)
+
+        def holds_all():
+            return len(client.tables) == 3 and all(
+                client.rows(channel) == live_rows(run, channel) for channel in client.tables
+            )
+
+        await client.follow(run, holds_all, url)
+    finally:
+        done = True
+        await asyncio.gather(trading, return_exceptions=True)
+        await proxy.stop()
+
+
+def trade_until(run, is_done):
+    while not is_done():
+        trade(run)
 
 
 def test_the_streams_profit_is_the_daemons_at_the_same_mark(shared_gateway):
