@@ -62,7 +62,10 @@ Sequence adopt_position(EngineHandle& handle, AccountId account, InstrumentId in
   const std::int64_t amount = parse(held.substr(is_short ? 1 : 0), rules.quantity_scale, "held");
   record.reference = name_text<40>(reference, "reference");
   record.actor = name_text<40>(actor, "actor");
-  if (record.quantity == 0 || record.price == 0) refuse("RANGE", "price", "0", "above 0");
+  // A worthless option is worth nothing, an inverse contract always something.
+  const bool may_be_zero = static_cast<InstrumentKind>(rules.kind) != InstrumentKind::kInverse;
+  if (record.quantity == 0) refuse("RANGE", "quantity", "0", "not 0");
+  if (record.price == 0 && !may_be_zero) refuse("RANGE", "price", "0", "above 0");
   Sequence sequence = 0;
   Refusal found = Refusal::kNone;
   bool is_as_measured = false;

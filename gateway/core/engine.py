@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gateway.api import Capabilities, Instrument
+from gateway.api import Capabilities, Instrument, RefusedError
 from gateway.core.names import Names
 from gateway.core.refusals import refusing
 from gateway.core.venue_words import VenueWords
@@ -127,6 +127,34 @@ class Engine:
         """Book a signed quantity of a derivative that is older than the fills its venue still
         tells; once per reference, and only while all books together hold `held`. Returns the
         record's sequence."""
+        if not price.strip("0."):
+            raise RefusedError("RANGE", field="price", value=price, rule="above 0")
+        return self.close_book(
+            account=account,
+            instrument=instrument,
+            leg=leg,
+            strategy=strategy,
+            held=held,
+            quantity=quantity,
+            price=price,
+            reference=reference,
+            actor=actor,
+        )
+
+    def close_book(
+        self,
+        *,
+        account: str,
+        instrument: str,
+        leg: str,
+        strategy: str,
+        held: str,
+        quantity: str,
+        price: str,
+        reference: str,
+        actor: str,
+    ) -> int:
+        """The same for what has expired, which may be worth nothing: a price of 0."""
         names = self.names
         book = 0 if strategy in ("", "EXTERNAL") else names.id("strategy", strategy)
         with refusing(instrument=instrument, quantity=quantity, price=price, reference=reference):

@@ -7,10 +7,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from gateway.config.settings import HistorySettings
 from gateway.history.mark_samples import MarkSampler, day_of
@@ -20,6 +22,7 @@ __all__ = ["ArchiveRuns", "ArchiveTerms"]
 
 NICE = "19"
 _CLOSED_NS = 3_600_000_000_000  # a day's marks are closed an hour after it
+_SAID_BYTES = 500  # of what a failed command said, into the log
 _log = logging.getLogger("gateway.history")
 
 
@@ -130,22 +133,31 @@ class ArchiveRuns:
         return is_good
 
     async def _command(self, *arguments: str) -> bool:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "gateway", "history", *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        try:
-            _, said = await process.communicate()
-        except asyncio.CancelledError:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-            raise
-        self.runs += 1
-        if process.returncode:
-            self.failures += 1
-            text = said.decode(errors="replace").strip()[-500:]
-            _log.error("history %s ended with %s: %s", arguments[0], process.returncode, text)
+        # A file in memory, no pipe: the end of the command alone is waited for, whatever it has
+        # started and left behind with its output.
+        with os.fdopen(os.memfd_create("history"), "w+b") as said:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "gateway", "history", *arguments,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=said,
+            )  # fmt: skip
+            try:
+                await process.wait()
+            except asyncio.CancelledError:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+                raise
+            self.runs += 1
+            if process.returncode:
+                self.failures += 1
+                text = _end_of(said)
+                _log.error("history %s ended with %s: %s", arguments[0], process.returncode, text)
         return process.returncode == 0
+
+
+def _end_of(said: BinaryIO) -> str:
+    size = said.seek(0, os.SEEK_END)
+    said.seek(max(0, size - _SAID_BYTES))
+    return said.read(_SAID_BYTES).decode(errors="replace").strip()

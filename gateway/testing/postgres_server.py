@@ -93,8 +93,12 @@ class PostgresServer:
             self._process = None
 
     def _is_ready(self) -> bool:
-        lines = self._data / "postmaster.pid"
-        return lines.exists() and lines.read_text().splitlines()[-1].strip() == "ready"
+        """The server writes its pid file in steps: it may be absent, empty or half written."""
+        try:
+            lines = (self._data / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return False
+        return bool(lines) and lines[-1].strip() == "ready"
 
     @property
     def _data(self) -> Path:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from gateway.api import FillReport, RefusedError
 from gateway.core.vocabulary import LEGS, LIQUIDITIES, SIDES
 from gateway.venues.fact_lane import FactLane
+from gateway.venues.forced_closes import ForcedCloses
 from gateway.venues.in_flight import InFlight
 
 __all__ = ["Fills"]
@@ -19,8 +20,6 @@ log = logging.getLogger(__name__)
 
 # A reconciliation lasts seconds; more fills than this in that time would be a venue gone mad.
 _HELD_MAX = 65_536
-# Fills of another cause are counted once each; beyond this many the oldest are forgotten.
-_CAUSED_MAX = 4_096
 
 
 class HeldFill(NamedTuple):
@@ -38,18 +37,18 @@ class Fills:
         self,
         lane: FactLane,
         in_flight: InFlight,
+        forced_closes: ForcedCloses,
         *,
         order_id_of: Callable[[FillReport], int],
         ask_again: Callable[[str], None],
     ) -> None:
         """`order_id_of`: our order behind a report, 0 when it is not ours; `ask_again` has
         reconciliation ask for what the stream told and nobody could book."""
-        self._lane, self._in_flight = lane, in_flight
+        self._lane, self._in_flight, self._forced_closes = lane, in_flight, forced_closes
         self._order_id_of, self._ask_again = order_id_of, ask_again
         # Accounts whose older fills have been asked for since the last gap; those of others wait.
         self._caught_up: set[str] = set()
         self._held: deque[HeldFill] = deque()
-        self._caused: dict[tuple[str, str, str, str], None] = {}
 
     # What a stream tells.
 
@@ -122,7 +121,7 @@ class Fills:
         if order_id:
             self._in_flight.answered(order_id, "new")
         if fill.cause != "trade":
-            self._count_cause(fill)
+            self._forced_closes.told(fill)
         quantity = "0" if is_bust else fill.quantity
         head = (order_id, account, instrument, side, leg, fill.price, quantity, fill.value or "")
         tail = (fill.fee, fee_currency, liquidity, fill.trade_id, fill.venue_order_id)
@@ -131,21 +130,6 @@ class Fills:
             return lane.deliver(lambda: lane.native.filled(*head, *tail, when, sequence))
         number = revision
         return lane.deliver(lambda: lane.native.fill_revised(*head, *tail, when, number))
-
-    def _count_cause(self, fill: FillReport) -> None:
-        """The venue's own doing (liquidation, deleveraging, settlement, delivery): named once."""
-        key = (fill.account, fill.instrument, fill.venue_order_id, fill.trade_id)
-        if key in self._caused:
-            return
-        if len(self._caused) >= _CAUSED_MAX:
-            del self._caused[next(iter(self._caused))]
-        self._caused[key] = None
-        self._lane.health.counters[f"fills_{fill.cause}"] += 1
-        log.error(
-            "%s: %s of %s by the venue: %s %s %s at %s",
-            *(self._lane.venue, fill.cause, fill.account, fill.side, fill.quantity),
-            *(fill.instrument, fill.price),
-        )
 
     def _lacks_trade_id(self, fill: FillReport) -> None:
         self._lane.bad("fill", f"no trade id: {fill.instrument} {fill.venue_order_id}")

@@ -104,6 +104,7 @@ class VenueLink:
         self._tasks: list[asyncio.Task[None]] = []
         self.session.on_gap_closed = self._want_reconciliation
         self.session.on_instruments_changed = self._want_instruments
+        self.session.forced_closes.on_expired = self._news.set
         drive.watch(native, self._on_wake)
 
     def start(self) -> None:
@@ -234,10 +235,12 @@ class VenueLink:
                 self.outbound.abandon("disconnected")
 
     async def _stand_by(self) -> None:
-        """Until a gap has closed: instruments and audits as they are wanted."""
+        """Until a gap has closed: expiries, instruments and audits as they are wanted."""
         while not self._wanted.is_set():
             self._news.clear()
-            if self._instruments_wanted:
+            if self.session.forced_closes.is_due:
+                await self._close_expired()
+            elif self._instruments_wanted:
                 await self._refresh_instruments()
             elif self._waiters:
                 await self._audit()
@@ -249,6 +252,12 @@ class VenueLink:
                 except TimeoutError:
                     if self.health.is_reconciled:
                         await self._audit()
+
+    async def _close_expired(self) -> None:
+        """Books of what expired, once the fills are applied and no comparison is under way."""
+        async with self._one_run:
+            await self.session.drain()
+            self.session.forced_closes.close_books()
 
     async def _refresh_instruments(self) -> None:
         """Nothing in flight is touched. A failure is tried again, each time a little later."""
@@ -315,6 +324,7 @@ class VenueLink:
             self.session.state(VenueSessionState.GAP_OPEN, reason)
             self._wanted.clear()
             raise NotReconciledError(reason)
+        self.session.forced_closes.look_again()
         self.health.set("reconciled", "", self._engine.now_ns())
         log.info("%s: reconciled; adopted %d", self.health.name, len(result.adopted))
         await self._cancel_for_gone_sessions()

@@ -20,6 +20,7 @@ from gateway.venues.collateral import Collaterals
 from gateway.venues.fact_entry import FactEntry
 from gateway.venues.fact_lane import FactLane
 from gateway.venues.fills import Fills
+from gateway.venues.forced_closes import ForcedCloses
 from gateway.venues.health import VenueHealth, VenueStateName
 from gateway.venues.in_flight import InFlight, RequestKind
 from gateway.venues.inbound import Fact, facts_of_report
@@ -70,9 +71,15 @@ class VenueSession:
         self._native = native
         self._lane = lane = FactLane(venue, engine, native, drive=drive, health=health)
         self.flush, self.drain = lane.flush, lane.drain
-        # What the others are told, and what reconciliation asks of them.
+        self.forced_closes = ForcedCloses(venue, engine, health)
+        # Methods of AdapterPort that stand in files of their own: fills.py, cash_flows.py,
+        # marks.py, collateral.py, margin_calls.py.
         self._fills = fills = Fills(
-            lane, self.in_flight, order_id_of=self.order_id_of, ask_again=self._ask_again
+            lane,
+            self.in_flight,
+            self.forced_closes,
+            order_id_of=self.order_id_of,
+            ask_again=self._ask_again,
         )
         self.filled, self.fill_reported = fills.told, fills.reported
         self.fill_busted, self.fill_corrected = fills.busted, fills.corrected

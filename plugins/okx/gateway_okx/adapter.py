@@ -225,7 +225,7 @@ class OkxAdapter:
     def _public_topics(self) -> list[dict[str, str]]:
         topics = [{"channel": "instruments", "instType": kind} for kind in self._settings.kinds]
         topics.append({"channel": "status"})
-        for listed in self._listings.all() if self._settings.has_marks else ():
+        for listed in self._listings.listed() if self._settings.has_marks else ():
             symbol = listed.venue_symbol
             topics.append({"channel": "tickers", "instId": symbol})
             if listed.kind != "spot":
@@ -355,7 +355,7 @@ class OkxAdapter:
         found = await self._listings.ask()
         for socket in self._sockets:
             if socket.name == "public":
-                await socket.add(self._public_topics())  # of what is listed since
+                await socket.keep(self._public_topics())  # of what is listed now
         return found
 
     async def query_order(self, account: str, client_order_id: str) -> OrderReport | None:

@@ -32,6 +32,7 @@ class Listings:
         self._settings = settings
         self._counters = counters
         self._listed: dict[str, Instrument] = {}
+        self._vanished: set[str] = set()  # of these what the venue lists no longer
         self._kinds: dict[str, str] = {}
         self._codes: dict[str, int] = {}
         self._bands: dict[str, list[translate.TickBand]] = {}
@@ -47,13 +48,15 @@ class Listings:
                 listed = self._read(raw)
                 if listed is not None and self._settings.wants(listed.venue_symbol):
                     found[listed.venue_symbol] = listed
-        for symbol in self._listed.keys() - found.keys():
-            self._counters["instruments_vanished"] += 1
-            log.error("%s: %s is not listed any more", self._venue, symbol)
+        vanished = self._listed.keys() - found.keys()
+        for symbol in vanished:
+            if symbol not in self._vanished:
+                self._counters["instruments_vanished"] += 1
+                log.error("%s: %s is not listed any more", self._venue, symbol)
             found[symbol] = msgspec.structs.replace(self._listed[symbol], is_tradable=False)
         for family in self._settings.option_families:
             await self._ask_bands(family)
-        self._listed = found
+        self._listed, self._vanished = found, vanished
         return list(found.values())
 
     def is_news(self, data: Sequence[msgspec.Raw]) -> bool:
@@ -66,9 +69,9 @@ class Listings:
             for listed in read
         )
 
-    def all(self) -> Sequence[Instrument]:
-        """As they were told last."""
-        return list(self._listed.values())
+    def listed(self) -> Sequence[Instrument]:
+        """What there are prices of: not what has vanished. A subscription of that is refused."""
+        return [each for name, each in self._listed.items() if name not in self._vanished]
 
     def kind_of(self, symbol: str) -> str:
         """By the listings; before them and after a delisting by the spelling."""

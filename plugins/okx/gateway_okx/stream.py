@@ -98,9 +98,11 @@ class OkxSocket:
         """One operation and its answer. Raises VenueUnavailable (nothing left), OutcomeUnknown."""
         return await self._replies.ask(self._shard, key, text, timeout_ms)
 
-    async def add(self, topics: Sequence[dict[str, str]]) -> None:
-        """Subscribe to what is not subscribed yet."""
-        await self._shard.subscribe(*(_text(topic) for topic in topics))
+    async def keep(self, topics: Sequence[dict[str, str]]) -> None:
+        """These and no others from now on."""
+        wanted = [_text(topic) for topic in topics]
+        await self._shard.unsubscribe(*(set(self._shard.keys) - set(wanted)))
+        await self._shard.subscribe(*wanted)
 
     async def stop(self) -> None:
         await self._shard.stop()

@@ -6,6 +6,8 @@ import pytest
 from engine_world import BUY, LONG, NET, SELL, SHORT
 
 from gateway._core.journal import Reader, Replica, decode
+from gateway.api import RefusedError
+from gateway.core.engine import Engine
 
 
 def held_of(world, leg):
@@ -51,7 +53,6 @@ def test_it_is_booked_once_and_its_record_says_who_did(world):
     ("changes", "words"),
     [
         ({"quantity": "0"}, "RANGE"),
-        ({"price": "0"}, "RANGE"),
         ({"quantity": "0.00001"}, "PRECISION"),
         ({"price": "1e5"}, "BAD_NUMBER"),
         ({"leg": 3}, "BAD_ENUM"),
@@ -67,6 +68,21 @@ def test_what_cannot_be_booked_is_refused_and_changes_nothing(world, changes, wo
     with pytest.raises(ValueError, match=words):
         adopt(world, **({"quantity": "1", "price": "90"} | changes))
     assert world.state_hash() == before
+
+
+def test_only_what_has_expired_is_worth_nothing(world):
+    with pytest.raises(ValueError, match="RANGE price"):
+        adopt(world, "1", "0", instrument=world.inverse)  # its value would have no end
+    adopt(world, "1", "90")
+    adopt(world, "-1", "0", reference="expiry:1")
+    [row] = [row for row in world.engine.positions() if row["strategy"] == "EXTERNAL"]
+    assert (row["quantity"], row["cost"], row["realised"]) == ("0", "0", "-90")
+    words = {"account": "a", "instrument": "i", "leg": "net", "strategy": "", "held": "0"}
+    for price in ("0", "0.00"):
+        with pytest.raises(RefusedError, match="RANGE"):  # a person means no such thing
+            Engine(world.engine, instance=1).adopt_position(
+                **words, quantity="1", price=price, reference="break:1", actor="anna"
+            )
 
 
 def test_spot_is_held_as_balances(world):

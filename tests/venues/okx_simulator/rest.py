@@ -275,6 +275,7 @@ class RestFace:
                 row
                 for row in rows
                 if row["instType"] == wanted[0]
+                and row["state"] != "expired"
                 and wanted[1] in ("", row["instId"])
                 and family in ("", row["instFamily"])
             ]

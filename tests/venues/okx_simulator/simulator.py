@@ -58,6 +58,7 @@ class OkxSimulator:
         self.rest = RestFace(self.venue, self.algos, reports, **terms)  # type: ignore[arg-type]
         self.sockets = SocketFace(self.venue, reports, **terms)  # type: ignore[arg-type]
         self.venue.on_change = self._changed
+        self.venue.on_expiry = self.sockets.tell_expiry
         self.port = 0
         self._runner: web.AppRunner | None = None
         self._ticking: asyncio.Task[None] | None = None

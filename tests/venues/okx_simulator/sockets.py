@@ -121,6 +121,18 @@ class SocketFace:
                 if topic["channel"] in ("mark-price", "tickers"):
                     self._push_market(connection, topic, is_first=False)
 
+    def tell_expiry(self, inst_id: str) -> None:
+        """The instruments channel pushes what was delivered or exercised."""
+        product = self._venue.products[inst_id]
+        for connection in self.connections:
+            for topic in connection.topics:
+                if topic["channel"] == "instruments" and topic.get("instType") == product.kind:
+                    connection.put("instruments", {"arg": topic, "data": [product.row()]})
+
+    def _is_listed(self, inst_id: str) -> bool:
+        product = self._venue.products.get(inst_id)
+        return product is not None and product.state != "expired"
+
     def tell_status(self, state: str, end_ms: int, service: str = "5") -> None:
         """Maintenance of a service (docs-v5, status channel)."""
         row = {
@@ -238,7 +250,7 @@ class SocketFace:
         if connection.kind != "public" and not connection.account:
             raise Refusal("60011")
         name = topic.get("instId")
-        if connection.kind == "public" and name and name not in self._venue.products:
+        if connection.kind == "public" and name and is_wanted and not self._is_listed(name):
             raise Refusal("60018")
         if not is_wanted:
             connection.topics = [each for each in connection.topics if each != topic]
@@ -330,6 +342,8 @@ class SocketFace:
     def _push_market(self, connection: Connection, topic: Row, *, is_first: bool) -> None:
         channel, now = topic["channel"], self._venue.now_ms()
         inst_id = str(topic.get("instId", ""))
+        if inst_id and not self._is_listed(inst_id):
+            return
         if channel == "books":
             feed = connection.books.get(inst_id)
             if feed is None or is_first:
@@ -348,7 +362,11 @@ class SocketFace:
         inst_id = str(topic.get("instId", ""))
         if channel == "instruments":
             rows = [product.row() for product in self._venue.products.values()]
-            return [row for row in rows if row["instType"] == topic.get("instType")]
+            return [
+                row
+                for row in rows
+                if row["instType"] == topic.get("instType") and row["state"] != "expired"
+            ]
         if channel in ("bbo-tbt", "books5"):
             levels = self._reports.levels(inst_id, 1 if channel == "bbo-tbt" else 5)
             return [{**levels, "ts": str(now), "seqId": now}]

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any, Literal, Protocol, cast
 
+import msgspec
 from gateway_paper.venue.accounts import Account
-from gateway_paper.venue.exact import number_text
+from gateway_paper.venue.exact import money, money_text, number_text
 from gateway_paper.venue.exchange import Exchange
 from gateway_paper.venue.market import LevelSet, MarketChange, Traded
 from gateway_paper.venue.orders import Refused, SubmitBody
@@ -18,9 +19,10 @@ from okx_simulator.envelope import Refusal
 from okx_simulator.listings import Product, is_on_band
 from okx_simulator.orders import OkxOrder
 
-__all__ = ["OkxVenue", "Push"]
+__all__ = ["EXPIRY_RATE", "OkxVenue", "Push"]
 
 Row = dict[str, Any]
+EXPIRY_RATE = Fraction("0.0002")  # of the value at expiry, whatever it is at the real venue
 _CLIENT_ID = re.compile(r"[A-Za-z0-9]{1,32}")
 _TIMES = {"limit": "gtc", "post_only": "gtc", "market": "ioc", "ioc": "ioc", "fok": "fok"}
 _KEPT_UNFILLED_MS = 2 * 3_600_000  # a canceled order without a fill is forgotten after two hours
@@ -70,6 +72,7 @@ class OkxVenue:
         self.leverage = Fraction(10)
         self.key_permissions = "read_only,trade"  # of every key
         self.on_change: Callable[[], None] = lambda: None  # the market or a book has moved
+        self.on_expiry: Callable[[str], None] = lambda inst_id: None
         self.cancel_source = ""  # of cancels that no client asked for
         self._push = push
         self._last_id = 1_700_000_000_000_000_000
@@ -83,6 +86,8 @@ class OkxVenue:
     def place(self, account: str, body: Row, *, expires_ms: int = 0) -> Row:
         """A new plain order; the answer tells its id, the orders channel all else."""
         product = self.product_of(body)
+        if product.state == "expired":
+            raise Refusal("51001")
         self._check_expiry(expires_ms)
         client_id = self._check_client_id(account, body)
         _check_band(product, body.get("px"))
@@ -129,7 +134,7 @@ class OkxVenue:
             order
             for order in self.orders.values()
             if order.account == account
-            and order.product is product
+            and order.product.inst_id == product.inst_id
             and (order.order_id == order_id if order_id else order.client_id == client_id)
             and not self._is_forgotten(order)
         ]
@@ -176,6 +181,58 @@ class OkxVenue:
         order.category = category
         self._enter(order)
         return order.order_id
+
+    def expire(self, inst_id: str, price: str) -> None:
+        """A future is delivered, an option exercised at `price`; an option at 0 is worthless. Open
+        orders are canceled, every position closes, nobody trades it any more (docs-v5, instruments
+        channel and fills: subType 112, 113, 170 to 172). `price` has any decimals: it is an average
+        of an index, and for an option (index - strike) / index in the coin."""
+        product = self.products[inst_id]
+        for order in list(self.orders.values()):
+            if order.product.inst_id == inst_id and not order.is_done:
+                self.cancel_source = "7"
+                self.exchange.cancel(order.account, order.order_id)
+                self.cancel_source = ""
+        self.products[inst_id] = msgspec.structs.replace(product, state="expired")
+        for account, holder in self.exchange.accounts.items():
+            for (name, leg), held in list(holder.positions.items()):
+                if name == inst_id and held.quantity:
+                    self._close_at(account, product, leg, held.quantity, price)
+        self.on_expiry(inst_id)
+
+    def _close_at(self, account: str, product: Product, leg: str, held: int, price: str) -> None:
+        """One position becomes money, by a filled order nobody placed."""
+        listing = self.exchange.listings[product.inst_id]
+        size = listing.quantity_text(abs(held))
+        worth = Fraction(size) * Fraction(listing.multiplier)
+        rate = Fraction(price)
+        value = money(worth / rate if product.contract == "inverse" else worth * rate)
+        body = {
+            "side": "sell" if held > 0 else "buy",
+            "posSide": leg if product.kind == "FUTURES" else "",
+            "ordType": "market" if product.kind == "FUTURES" else "limit",
+            "sz": size,
+            "tdMode": "cross",
+        }
+        order = self._order(account, product, "", body)
+        order.category, order.price = "delivery", ""
+        self.orders[order.order_id] = order
+        row = {
+            "instrument": product.inst_id,
+            "side": order.side,
+            "leg": leg,
+            "price": price,
+            "quantity": size,
+            "value": money_text(value),
+            "fee": money_text(money(value * EXPIRY_RATE)),
+            "fee_currency": product.settle,
+            "trade_id": f"T{self.next_id()}",
+            "liquidity": "taker",
+            "state": "filled",
+            "venue_time_ns": self.now_ns(),
+        }
+        self.holder(account).apply_fill(listing, row)
+        self._fill(order, row)
 
     def pay_funding(self) -> None:
         self.exchange.pay_funding(self.now_ns())
@@ -424,7 +481,9 @@ class OkxVenue:
 
     def _fill_row(self, order: OkxOrder, row: Row, fee: Fraction) -> Row:
         stamp = str(row["venue_time_ns"] // 1_000_000)
-        sub_types = {"full_liquidation": "104", "adl": "125", "delivery": "112"}
+        sub_types = {"full_liquidation": "104", "adl": "125"}
+        if order.category == "delivery":
+            sub_types["delivery"] = _expiry_sub_type(order, row["price"])
         return {
             "instType": order.product.kind,
             "instId": order.product.inst_id,
@@ -498,6 +557,15 @@ class OkxVenue:
         self._push(row["account"], "account", None, [])
         told = [{"eventType": "funding_fee"}]
         self._push(row["account"], "balance_and_position", product, told)
+
+
+def _expiry_sub_type(order: OkxOrder, price: str) -> str:
+    is_long = order.side == "sell"  # what is held is closed by the other side
+    if order.product.kind == "FUTURES":
+        return "112" if is_long else "113"
+    if not Fraction(price):
+        return "172"
+    return "170" if is_long else "171"
 
 
 def _check_band(product: Product, price: object) -> None:
