@@ -59,7 +59,7 @@ class BooksWatch:
             step, looked_seconds = self.look(seconds, instruments)
             seconds = max(LOOK_SECONDS, SHARE * looked_seconds)
             if not self._sources.is_stopping():
-                loop.call_soon_threadsafe(self._show, loop, step)
+                loop.call_soon_threadsafe(self.show, loop, step)
 
     def look(self, seconds: float, instruments: Sequence[Row]) -> tuple[BooksStep, float]:
         """Book for so long and look at it once; what it took to look."""
@@ -75,7 +75,8 @@ class BooksWatch:
             time.sleep(LOOK_SECONDS)
         return step, sources.monotonic() - began
 
-    def _show(self, loop: asyncio.AbstractEventLoop, step: BooksStep) -> None:
+    def show(self, loop: asyncio.AbstractEventLoop, step: BooksStep) -> None:
+        """All of a step; positions in pieces."""
         self._go_on(loop, self.take(step))
 
     def _go_on(self, loop: asyncio.AbstractEventLoop, pieces: Iterator[bool]) -> None:
