@@ -89,9 +89,9 @@ class Observer:
         self._follower = self._new_follower(open_replica)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="observer_follow")
         self._live_files = LiveFiles(options.place.ring_directory)
+        self._market = MarketRows(options.place.ring_directory, monotonic)
         self.books = Books(self._books_options(open_ledger))
         self._instruments: tuple[object, list[Row]] = (None, [])
-        self._market = MarketRows(options.place.ring_directory, monotonic)
         self._run_file = RunFile(options.place.ring_directory)
         self._archive_runs = ArchiveRuns(options.place, options.archive, clock_ns)
         archive = options.archive.place(options.place.directory)
@@ -128,6 +128,8 @@ class Observer:
             options.mark_age_ms_max,
             options.rate_age_ms_max,
             options.reporting_currency,
+            self._market.mark_row,
+            options.instrument_map,
         )
 
     def _books_sources(self) -> BooksSources:
@@ -157,7 +159,7 @@ class Observer:
     def _new_valuation(self) -> tuple[ValuationWatch, LegWatch]:
         options = self._options
         valued = (self._live_files.marks, self._clock_ns, options.mark_age_ms_max)
-        greeks = GreekDesk(options.options_file, *valued)
+        greeks = GreekDesk(options.options_file, *valued, options.instrument_map)
         margin = MarginDesk(options.margin_file, *valued, greeks.settings)
         sources = ValuationSources(
             self._known_instruments,
@@ -405,7 +407,11 @@ def settle_interpreter() -> None:
 
 def main(settings: Settings) -> int:
     """Run the observer until SIGTERM or SIGINT. 0 ok, 1 failed."""
-    options = ObserverOptions.from_settings(settings)
+    try:
+        options = ObserverOptions.from_settings(settings)
+    except ValueError as error:
+        print(f"observer.instrument_map: {error}", file=sys.stderr)
+        return 1
     if not is_loopback(options.host):
         print(f"observer.host {options.host}: only loopback addresses are served", file=sys.stderr)
         return 1

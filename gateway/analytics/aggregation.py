@@ -6,14 +6,14 @@ last digit; what has no price or rate is named and left out, never guessed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from gateway.analytics.exposure import Rate
+from gateway.analytics.exposure import Contract, Rate, contracts_of
 from gateway.api.decimal_text import plain_text
 from gateway.config.toml_file import read_toml
 
@@ -25,6 +25,7 @@ __all__ = [
     "MapEntry",
     "asset_rows",
     "consolidated_rows",
+    "contracts_by_map",
     "linked_rows",
     "load_map",
 ]
@@ -128,6 +129,17 @@ def load_map(path: Path) -> dict[str, MapEntry]:
     if extra or wrong:
         raise ValueError(f"{path.name}: {', '.join(sorted([*extra, *wrong]))} is not understood")
     return entries
+
+
+def contracts_by_map(
+    instruments: Sequence[Row], entries: Mapping[str, MapEntry]
+) -> dict[str, Contract]:
+    """Instrument name -> contract, each of the asset that the map makes of it."""
+    names = InstrumentMap(instruments, entries)
+    return {
+        name: contract._replace(asset=names.economic(name).asset)
+        for name, contract in contracts_of(instruments).items()
+    }
 
 
 def consolidated_rows(

@@ -48,7 +48,7 @@ _DIGITS = 10  # significant ones that are told
 
 class GreekInput(NamedTuple):
     """What greeks are made from. `rates`: reporting currency for one unit. `volatilities`: told by
-    somebody, before those of the marks."""
+    somebody, before those of the marks; `assets`: of an instrument map."""
 
     positions: Sequence[Row]
     instruments: Sequence[Row]
@@ -58,6 +58,7 @@ class GreekInput(NamedTuple):
     now_ns: int
     age_ms_max: int
     volatilities: Mapping[str, float] = {}
+    assets: Mapping[str, str] = {}  # of instruments whose own names do not say it
 
 
 class ToldMark(Protocol):
@@ -111,7 +112,7 @@ def book_of(given: GreekInput) -> GreekBook:
     rows = {row["name"]: row for row in given.instruments}
     options = given.options.settings
     names = {row["instrument"] for row in held if row["instrument"] in rows}
-    facts = {name: _facts(rows[name], given) for name in names}
+    facts = {name: _named_facts(rows[name], given) for name in names}
     volatilities, reasons = _volatilities(facts, given)
     underlyings = {each.underlying for each in facts.values()} | {options.benchmark}
     quotes = {
@@ -245,6 +246,11 @@ def _position_of(row: Row) -> tuple[str, ...]:
 def plain(number: float) -> str:
     """Decimal text of ten significant digits, without exponent."""
     return format(Decimal(f"{number:.{_DIGITS}g}"), "f") if number else "0"
+
+
+def _named_facts(row: Row, given: GreekInput) -> OptionFacts:
+    found = _facts(row, given)
+    return found._replace(asset=given.assets.get(row["name"], found.asset))
 
 
 def _facts(row: Row, given: GreekInput) -> OptionFacts:

@@ -352,6 +352,13 @@ class ObserverSettings(Section, frozen=True, kw_only=True):
     options_file: Annotated[
         str, Meta(description="What is an option, as in conf/options.toml; empty = names say it.")
     ] = ""
+    instrument_map: Annotated[
+        str,
+        Meta(
+            description="What is the same asset under another name, as in "
+            "conf/instrument_map.toml; empty = assets are what the registry says."
+        ),
+    ] = ""
     conduct_window_seconds: Annotated[
         int,
         Meta(ge=60, le=86400, description="Window of the soft monitors below, per strategy."),

@@ -269,7 +269,15 @@ def forecast_rows(
         ]  # fmt: skip
         found: dict[str, Any] = {
             **{
-                name: row[name] for name in ("account", "strategy", "instrument", "leg", "currency")
+                name: row[name]
+                for name in (
+                    "account",
+                    "strategy",
+                    "instrument",
+                    "leg",
+                    "margin_mode",
+                    "currency",
+                )
             },
             "quantity": row["quantity"],
             "rate": None if told.rate is None else plain_text(told.rate),

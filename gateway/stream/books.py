@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from gateway.analytics.ageing import edges_ns, held_rows
+from gateway.analytics.aggregation import MapEntry, contracts_by_map
 from gateway.analytics.dated_profit import DatedProfit, fresh_rates
-from gateway.analytics.exposure import Contract, Rate, contracts_of, exposure_rows
+from gateway.analytics.exposure import Contract, Rate, exposure_rows
 from gateway.analytics.waterfall import booked_causes, waterfall_rows
 from gateway.journal import JournalPlace, Mark, Row
+from gateway.stream.carry_stream import carry_rows
 from gateway.stream.channels import ChannelName, key_of
 
 __all__ = ["Books", "BooksOptions", "BooksState", "BooksStep", "LedgerLike", "open_native_ledger"]
@@ -71,6 +73,8 @@ class BooksOptions:
     mark_age_ms_max: int
     rate_age_ms_max: int = 0  # 0 = a rate of any age is used
     reporting_currency: str = ""
+    mark_row: Callable[[str], Row | None] = lambda name: None  # of the channel `marks`
+    instrument_map: Mapping[str, MapEntry] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ class BooksStep:
     sequence: int = 0
     rows: Mapping[ChannelName, Mapping[str, Row]] = field(default_factory=dict)
     fills: Sequence[Row] = ()
+    carries: Mapping[str, Row] = field(default_factory=dict)  # by the key of a position
     venues: Mapping[str, str] = field(default_factory=dict)
     posted: int = 0
     unbooked: Mapping[str, int] = field(default_factory=dict)
@@ -104,6 +109,8 @@ class Books:
         self._instruments: Sequence[Row] = ()
         self._contracts: dict[str, Contract] = {}
         self._venues: dict[str, str] = {}
+        self._rules: dict[str, Row] = {}
+        self._carries: Mapping[str, Row] = {}  # told last
 
     @property
     def sequence(self) -> int:
@@ -190,12 +197,14 @@ class Books:
         # Rows are whole at every sequence: who was there once shows them, a record late or not.
         is_there = self._was_at_end
         behind = "" if is_there else f"{READING}; they stand at sequence {ledger.sequence}"
+        held = self._valued(ledger) if is_there else []
         return BooksStep(
             state="following" if is_there else "catching_up",
             reason=behind,
             sequence=ledger.sequence,
-            rows=self._rows(ledger) if is_there else {},
+            rows=self._rows(ledger, held) if is_there else {},
             fills=ledger.take_fills() if is_there else (),
+            carries=self._carried(held),
             venues=self._venues,
             posted=ledger.posted,
             unbooked=ledger.unbooked_counts(),
@@ -207,10 +216,21 @@ class Books:
         if instruments is self._instruments:
             return
         self._instruments = instruments
-        self._contracts = contracts_of(instruments)
+        self._contracts = contracts_by_map(instruments, self._options.instrument_map)
+        self._rules = {row["name"]: row for row in instruments}
         self._venues = {row["name"]: row["venue"] for row in instruments}
 
-    def _rows(self, ledger: LedgerLike) -> dict[ChannelName, dict[str, Row]]:
+    def _carried(self, held: Sequence[Row]) -> Mapping[str, Row]:
+        """What is the same as told last stays the same object."""
+        options, before = self._options, self._carries
+        now = carry_rows(
+            held, self._rules, options.mark_row, options.clock_ns(), options.mark_age_ms_max
+        )
+        same = {key: before[key] for key, row in now.items() if before.get(key) == row}
+        self._carries = {**now, **same}
+        return self._carries
+
+    def _rows(self, ledger: LedgerLike, held: Sequence[Row]) -> dict[ChannelName, dict[str, Row]]:
         options = self._options
         age_ms_max = options.mark_age_ms_max
         rates = fresh_rates(
@@ -219,7 +239,6 @@ class Books:
             options.rate_age_ms_max,
             options.reporting_currency,
         )
-        held = self._valued(ledger)
         made: dict[ChannelName, list[dict[str, Any]]] = {
             "profit": waterfall_rows(ledger.accounts(), held, age_ms_max, self._dated, rates),
             "exposure": exposure_rows(held, self._contracts, rates, age_ms_max),

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -59,7 +59,7 @@ class BooksWatch:
             step, looked_seconds = self.look(seconds, instruments)
             seconds = max(LOOK_SECONDS, SHARE * looked_seconds)
             if not self._sources.is_stopping():
-                loop.call_soon_threadsafe(self.take, step)
+                loop.call_soon_threadsafe(self.show, loop, step)
 
     def look(self, seconds: float, instruments: Sequence[Row]) -> tuple[BooksStep, float]:
         """Book for so long and look at it once; what it took to look."""
@@ -75,12 +75,26 @@ class BooksWatch:
             time.sleep(LOOK_SECONDS)
         return step, sources.monotonic() - began
 
-    def take(self, step: BooksStep) -> None:
-        """Show it, unless its books are of a journal that the view does not show any more."""
+    def show(self, loop: asyncio.AbstractEventLoop, step: BooksStep) -> None:
+        """All of a step; positions in pieces."""
+        self._go_on(loop, self.take(step))
+
+    def _go_on(self, loop: asyncio.AbstractEventLoop, pieces: Iterator[bool]) -> None:
+        """One piece now; others work before the next one."""
+        moved = next(pieces, None)
+        if moved:
+            self._sources.wake()
+        if moved is not None:
+            loop.call_soon(self._go_on, loop, pieces)
+
+    def take(self, step: BooksStep) -> Iterator[bool]:
+        """Show it, unless its books are of a journal that the view does not show any more; what is
+        left to show of positions, in pieces."""
         view, self.step = self._view, step
         if view.reopened != step.generation:
-            return
+            return iter(())
         waiting = READING if step.state == "catching_up" else step.reason
         moved = view.take_books(step.rows, step.sequence, waiting)
         if view.take_booked_fills(step.fills, step.venues) or moved:
             self._sources.wake()
+        return view.carry_steps(step.carries)

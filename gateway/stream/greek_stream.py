@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
+from gateway.analytics.aggregation import MapEntry, contracts_by_map
 from gateway.analytics.greek_book import (
     GreekInput,
     aged_marks,
@@ -41,11 +43,14 @@ class GreekDesk:
         marks: Callable[[], Iterable[Mark]],
         clock_ns: Callable[[], int],
         age_ms_max: int,
+        instrument_map: Mapping[str, MapEntry] = MappingProxyType({}),
     ) -> None:
         """`path`: what is an option; None = what the names of instruments say."""
         self._marks, self._clock_ns, self._age_ms_max = marks, clock_ns, age_ms_max
         self._settings, self._fault = OptionSettings(), ""
         self._book: OptionBook | None = None
+        self._map = instrument_map
+        self._assets: dict[str, str] = {}  # of the instruments of the book
         if path is not None:
             try:
                 self._settings = load_options(path)
@@ -62,19 +67,29 @@ class GreekDesk:
         """Greeks at the newest marks. `instruments`: the same list while they are the same."""
         if self._fault:
             return GreekStep(waiting=self._fault)
-        self._book = OptionBook.over(self._book, self._settings, instruments)
+        book = OptionBook.over(self._book, self._settings, instruments)
+        if book is not self._book:
+            found = contracts_by_map(instruments, self._map)
+            self._book, self._assets = book, {name: each.asset for name, each in found.items()}
         marks, now_ns = aged_marks(self._marks, self._clock_ns)
         rates = {row["name"]: float(row["rate"]) for row in currencies}
         given = GreekInput(
-            positions, instruments, self._book, marks, rates, now_ns, self._age_ms_max
+            positions,
+            instruments,
+            book,
+            marks,
+            rates,
+            now_ns,
+            self._age_ms_max,
+            assets=self._assets,
         )
-        book = book_of(given)
+        greeks = book_of(given)
         venues = {row["name"]: row["venue"] for row in instruments}
         rows = [
             {"level": "position", "name": _name(row), **row, "excluded": []}
-            for row in position_rows(book, venues)
+            for row in position_rows(greeks, venues)
         ]
-        rows += [{**_NO_NAMES, **row} for row in greek_rows(book, venues)]
+        rows += [{**_NO_NAMES, **row} for row in greek_rows(greeks, venues)]
         return GreekStep({key_of("greeks", row): row for row in rows})
 
 

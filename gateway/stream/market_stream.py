@@ -36,6 +36,10 @@ class MarketRows:
         self._marks: dict[str, Row] = {}
         self._trades: OrderedDict[str, None] = OrderedDict()
 
+    def mark_row(self, instrument: str) -> Row | None:
+        """As shown last. Any thread: a row that was shown is never written again."""
+        return self._marks.get(instrument)
+
     def step(self) -> Changes:
         """Rows by channel and key; a channel without a change is missing."""
         lost: list[ShownBook] = []

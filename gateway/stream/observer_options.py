@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gateway.analytics.aggregation import MapEntry, load_map
 from gateway.config import Settings
 from gateway.history.archive_runs import ArchiveTerms
 from gateway.journal import JournalPlace
@@ -28,6 +29,7 @@ class ObserverOptions:
     authorities: Mapping[str, Authority] | None = None  # what they may see; None = everything
     margin_file: Path | None = None  # schedules; None = no margin is shown
     options_file: Path | None = None  # what is an option; None = what names say
+    instrument_map: Mapping[str, MapEntry] = field(default_factory=dict)  # of the same assets
     mark_age_ms_max: int = 60_000  # older marks value nothing: as long as a venue may be silent
     rate_age_ms_max: int = 0  # older rates report nothing; 0 = of any age
     reporting_currency: str = ""
@@ -41,6 +43,7 @@ class ObserverOptions:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> ObserverOptions:
+        """ValueError: what `observer.instrument_map` names is no such map."""
         places, observer = settings.places, settings.observer
         return cls(
             place=JournalPlace(places.directory, places.ring_directory),
@@ -58,6 +61,9 @@ class ObserverOptions:
             options_file=places.configuration_directory / observer.options_file
             if observer.options_file
             else None,
+            instrument_map=load_map(places.configuration_directory / observer.instrument_map)
+            if observer.instrument_map
+            else {},
             mark_age_ms_max=observer.mark_age_seconds_max * 1000,
             rate_age_ms_max=observer.rate_age_seconds_max * 1000,
             reporting_currency=settings.gateway.reporting_currency,

@@ -1,12 +1,13 @@
 """Positions and balances as streams. Numbers stay the decimal text of the replica; nothing is
-computed from them here."""
+computed from them here. What only the books know of a position is added by the view."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from gateway.journal import ReplicaLike, Row
+from gateway.stream.carry_stream import NO_CARRY
 from gateway.stream.channels import key_of
 
 __all__ = ["BalanceReader", "PositionReader"]
@@ -18,10 +19,17 @@ class PositionReader:
     kind = "position"
 
     def read_all(self, replica: ReplicaLike) -> dict[str, Row]:
-        return {key_of("positions", row): row for row in replica.take_positions(is_all=True)}
+        return dict(_told(replica.take_positions(is_all=True)))
 
     def read_changed(self, replica: ReplicaLike, _: Sequence[Any]) -> dict[str, Row | None]:
-        return {key_of("positions", row): row for row in replica.take_positions()}
+        return dict(_told(replica.take_positions()))
+
+
+def _told(rows: Iterable[dict[str, Any]]) -> Iterator[tuple[str, Row]]:
+    """Keys and rows; `break_even` is all-in, and that the books know."""
+    for row in rows:
+        told = {**row, **NO_CARRY, "break_even_before_carry": row["break_even"]}
+        yield key_of("positions", row), told
 
 
 class BalanceReader:

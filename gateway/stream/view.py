@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from gateway.journal import Row, Step
 from gateway.stream.books import READING
+from gateway.stream.carry_stream import NO_CARRY
 from gateway.stream.channel import Channel
 from gateway.stream.channels import CHANNELS, ChannelName, ChannelSpec, channels_of
 from gateway.stream.fill_stream import FillTail
@@ -20,7 +21,7 @@ __all__ = ["View", "ViewState"]
 
 ViewState = Literal["waiting", "catching_up", "following", "stopping"]
 FAR = {"liquidation_price": None, "liquidation_distance_percent": None}
-LIQUIDATIONS_PER_STEP = 256  # positions whose rows are made anew in one piece
+ROWS_PER_STEP = 256  # positions whose rows are made anew in one piece
 BOOKS = channels_of("books")
 
 
@@ -56,6 +57,8 @@ class View:
         self._fills = FillTail()
         # None: margin was not computed yet, and no row says how near it is.
         self._liquidations: Mapping[PositionKey, Mapping[str, Any]] | None = None
+        # By the key of a position. None: the books told nothing yet, and rows say so as they come.
+        self._carries: Mapping[str, Row] | None = None
         self._places: defaultdict[PositionKey, list[str]] = defaultdict(list)
 
     def apply(self, step: Step) -> None:
@@ -78,7 +81,7 @@ class View:
         nothing moved."""
         changed = rows.get("position", {}) if self.is_ready else {}
         if changed:
-            near = self._with_liquidation(changed)
+            near = self._completed(changed)
             self._place(near)
             self.channels["positions"].publish(near, self.sequence, is_valuation=True)
         return bool(changed)
@@ -96,6 +99,16 @@ class View:
                 channel.wait(waiting)
                 moved = True
         return moved
+
+    def carry_steps(self, carries: Mapping[str, Row]) -> Iterator[bool]:
+        """What the books and venues say of carrying positions (`carry_rows`), in pieces as margin
+        is: whether something moved since the last one."""
+        before = self._carries or {}
+        keys = carries.keys() | before.keys()
+        self._carries = carries
+        # The books tell what did not move as the same object.
+        moved = [key for key in keys if carries.get(key) is not before.get(key)]
+        yield from self._show_in_pieces(moved)
 
     def take_booked_fills(self, rows: Sequence[Row], venues: Mapping[str, str]) -> bool:
         """What the books say of fills that are shown, or that are older than the view."""
@@ -133,14 +146,14 @@ class View:
         yield from self._show_in_pieces(keys)
 
     def _show_in_pieces(self, keys: Sequence[str]) -> Iterator[bool]:
-        for start in range(0, len(keys), LIQUIDATIONS_PER_STEP):
-            yield self._show_liquidations(keys[start : start + LIQUIDATIONS_PER_STEP])
+        for start in range(0, len(keys), ROWS_PER_STEP):
+            yield self._show_completed(keys[start : start + ROWS_PER_STEP])
 
-    def _show_liquidations(self, keys: Iterable[str]) -> bool:
+    def _show_completed(self, keys: Iterable[str]) -> bool:
         """Of these positions; False when they were shown already."""
         positions = self.channels["positions"]
         rows = positions.rows
-        near = self._with_liquidation({key: rows[key] for key in keys if key in rows})
+        near = self._completed({key: rows[key] for key in keys if key in rows})
         changed = {key: row for key, row in near.items() if row != rows[key]}
         if changed:
             positions.publish(changed, self.sequence, is_valuation=True)
@@ -168,13 +181,12 @@ class View:
             return moved
         return channel.replace(rows, self.sequence)
 
-    def _with_liquidation(self, rows: Mapping[str, Row | None]) -> Mapping[str, Row | None]:
-        """The rows of positions with what margin says of them, if it does."""
-        near = self._liquidations
-        if near is None:
+    def _completed(self, rows: Mapping[str, Row | None]) -> Mapping[str, Row | None]:
+        """The rows of positions with what margin and books say of them, if they do."""
+        if self._liquidations is None and self._carries is None:
             return rows
         return {
-            key: row if row is None else {**row, **near.get(venue_position_key(row), FAR)}
+            key: row if row is None else {**row, **self._near(row), **self._carry(key, row)}
             for key, row in rows.items()
         }
 
@@ -188,6 +200,17 @@ class View:
         if changed:
             channel.publish(changed, self.sequence, is_valuation=True)
         return bool(changed)
+
+    def _near(self, row: Row) -> Mapping[str, Any]:
+        near = self._liquidations
+        return {} if near is None else near.get(venue_position_key(row), FAR)
+
+    def _carry(self, key: str, row: Row) -> Mapping[str, Any]:
+        """The books come a moment later: what they say of another quantity is said of no row."""
+        if self._carries is None:
+            return {}
+        told = self._carries.get(key)
+        return NO_CARRY if told is None or told["quantity"] != row["quantity"] else told
 
     def take_latency(self, changed: Mapping[str, Row | None]) -> bool:
         """A column of the heat map."""
@@ -220,7 +243,7 @@ class View:
         for name, spec in CHANNELS.items():
             self._reset_channel(self.channels[name], spec, step)
         self._fills.reset(self.channels["fills"].rows, step.sequence)
-        self._liquidations = None
+        self._liquidations = self._carries = None
         orders = self.channels["orders"].rows
         self._tail.reset(orders)
         self.orders_by_state = Counter(row["state"] for row in orders.values())
@@ -241,7 +264,7 @@ class View:
         shown = self.channels["orders"].rows
         for key, row in orders.items():
             self._count(shown.get(key), row)
-        positions = self._with_liquidation(step.rows.get("position", {}))
+        positions = self._completed(step.rows.get("position", {}))
         self._place(positions)
         fills = self._fills.followed(self.channels["fills"].rows, step.rows.get("fill", {}))
         made = {"orders": orders, "positions": positions, "fills": fills}

@@ -1,23 +1,12 @@
 // How long positions have been held. Rows tell moments, which stand still; ages are the observer's
 // clock less a moment, drawn anew every second while the table is in sight.
 
-import {isNone, money, plain, word} from "./columns.js";
+import {isNone, money, plain, span, word} from "./columns.js";
 import {shareOf, signOf} from "./decimals.js";
 import {atMostEvery} from "./frame.js";
 import {Grid} from "./grid.js";
 
 const BEAT_MS = 1000;
-const SECOND_NS = 1_000_000_000n;
-const UNITS = [["d", 86_400n, "h", 3600n], ["h", 3600n, "min", 60n], ["min", 60n, "s", 1n]];
-
-/** "3 d 4 h" of nanoseconds, cut; what is of the future is new. */
-function span(nanoseconds) {
-  const seconds = nanoseconds > 0n ? nanoseconds / SECOND_NS : 0n;
-  for (const [unit, size, small, part] of UNITS) {
-    if (seconds >= size) return `${seconds / size} ${unit} ${seconds % size / part} ${small}`;
-  }
-  return `${seconds} s`;
-}
 
 const bucketText = (text) => (isNone(text) || signOf(text) === 0 ? "–" : plain(text));
 

@@ -2,7 +2,8 @@
 // live API through control.js. Numbers are shown as the gateway wrote them and added as decimals.
 
 import {
-  COLUMNS, FINISHED, SEARCHED, exposureColumns, greekColumns, isStale, plain, signed, toneOf, visible, weightOf,
+  COLUMNS, FINISHED, FUNDING_IN, SEARCHED, exposureColumns, fundingIn, greekColumns, isStale, plain, signed, toneOf,
+  visible, weightOf,
 } from "./columns.js";
 import {Control} from "./control.js";
 import {addDecimals, shorten, signOf} from "./decimals.js";
@@ -72,7 +73,10 @@ function grid(name, options = {}) {
 const board = new RiskBoard(tables, () => grids.risk.refresh());
 const bySequence = {sort: null};
 const grids = {
-  positions: grid("positions", {sort: "instrument", onOpen: (row) => depth.choose(row.instrument)}),
+  positions: grid("positions", {
+    columns: [...COLUMNS.positions, fundingIn(() => statusLine.nowNs)], sort: "instrument",
+    onOpen: (row) => depth.choose(row.instrument),
+  }),
   balances: grid("balances", {sort: "account"}),
   orders: grid("orders", {...bySequence, isWanted: isOrderWanted, onOpen: (row) => life.open(row)}),
   fills: grid("fills", {...bySequence, onOpen: (row) => openOrder(row.order_id)}),
@@ -84,6 +88,9 @@ const grids = {
     onOpen: (row) => control.open({level: row.level, name: row.level === "firm" ? "" : row.name}),
   }),
 };
+setInterval(() => {  // a countdown goes on without a row
+  if (!grids.positions.hidden.has(FUNDING_IN) && !find("panel-positions").hidden) grids.positions.repaint();
+}, 1000);
 const profit = new ProfitPanel(find("panel-profit"), tables.profit);
 const exposure = new LevelPanel(find("panel-exposure"), tables.exposure, {
   name: "exposure", what: "exposure", levels: LEVELS, columns: exposureColumns, sort: "gross",

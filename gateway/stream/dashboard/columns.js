@@ -55,6 +55,18 @@ export const dayOf = (nanoseconds) => (
   isNone(nanoseconds) ? "" : new Date(Number(BigInt(nanoseconds) / 1000000n)).toISOString().slice(0, 10)
 );
 
+const SECOND_NS = 1_000_000_000n;
+const UNITS = [["d", 86_400n, "h", 3600n], ["h", 3600n, "min", 60n], ["min", 60n, "s", 1n]];
+
+/** "3 d 4 h" of nanoseconds, cut; never below zero. */
+export function span(nanoseconds) {
+  const seconds = nanoseconds > 0n ? nanoseconds / SECOND_NS : 0n;
+  for (const [unit, size, small, part] of UNITS) {
+    if (seconds >= size) return `${seconds / size} ${unit} ${seconds % size / part} ${small}`;
+  }
+  return `${seconds} s`;
+}
+
 const time = (id, title, width, more = {}) => ({
   id, title, width, text: (row) => clock(row[id]), sort: (row) => String(row[id] ?? ""), ...more,
 });
@@ -111,6 +123,15 @@ const EXCLUDED = {
   tone: (row) => (isNone(row.excluded) || row.excluded.length === 0 ? "quiet" : "unknown"),
 };
 
+export const FUNDING_IN = "next_funding_ns";
+
+/** How long until the next funding; `now()` is the observer's clock in nanoseconds. */
+export const fundingIn = (now) => ({
+  id: FUNDING_IN, title: "Funding in", width: 88, isHidden: true,
+  text: (row) => (isNone(row[FUNDING_IN]) ? "–" : span(BigInt(row[FUNDING_IN]) - now())),
+  sort: (row) => Number(row[FUNDING_IN] ?? Infinity),
+});
+
 export const COLUMNS = {
   positions: [
     word("instrument", "Instrument", 132), word("account", "Account", 72),
@@ -123,7 +144,13 @@ export const COLUMNS = {
      sort: (row) => row.mark_age_ms ?? 1e15},
     money("unrealised", "Unrealised", 100), money("realised", "Realised", 96),
     number("fees", "Fees", 72, {digits: MONEY_DIGITS}), number("liquidation_price", "Liq. price", 88), distance,
-    number("break_even", "Break-even", 92, {isHidden: true, digits: PRICE_DIGITS}),
+    number("break_even", "Break-even", 92, {
+      isHidden: true, digits: PRICE_DIGITS, hint: "Closing there leaves nothing: fees, the exit fee too, funding and interest paid",
+    }),
+    number("break_even_after_next_funding", "B/e after funding", 112, {
+      isHidden: true, digits: PRICE_DIGITS, hint: "The break-even once the next funding is paid",
+    }),
+    money("next_funding", "Next funding", 92, {isHidden: true, hint: "At the mark and rate of now; below zero it is to be paid"}),
     number("cost", "Cost", 96, {isHidden: true, digits: MONEY_DIGITS}),
     number("collateral", "Collateral", 96, {isHidden: true, digits: MONEY_DIGITS}),
     word("currency", "Ccy", 52), word("venue", "Venue", 72, {isHidden: true}),

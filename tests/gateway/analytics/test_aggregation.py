@@ -13,10 +13,11 @@ from gateway.analytics.aggregation import (
     MapEntry,
     asset_rows,
     consolidated_rows,
+    contracts_by_map,
     linked_rows,
     load_map,
 )
-from gateway.analytics.exposure import Rate
+from gateway.analytics.exposure import Rate, contracts_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -175,3 +176,12 @@ def test_the_shipped_map_loads_and_a_wrong_one_is_named(tmp_path):
         (tmp_path / "map.toml").write_text(text)
         with pytest.raises(ValueError, match=r"map\.toml"):
             load_map(tmp_path / "map.toml")
+
+
+def test_contracts_are_of_the_assets_that_the_map_makes():
+    by_name, found = contracts_of(INSTRUMENTS), contracts_by_map(INSTRUMENTS, ENTRIES)
+    assert contracts_by_map(INSTRUMENTS, {}) == by_name
+    moved = {"WBTC-USD.b": "BTC", "1000PEPE-PERP.a": "PEPE"}
+    assert found == {
+        name: each._replace(asset=moved.get(name, each.asset)) for name, each in by_name.items()
+    }

@@ -37,7 +37,9 @@ def position(instrument="BTC-USDT.paper", **fields):
         "account": "main", "instrument": instrument, "leg": "net", "margin_mode": "cross",
         "strategy": "alpha", "venue": "paper", "quantity": "1.5", "average_price": "50000.25",
         "cost": "75000.375", "realised": "12.5", "unrealised": "-3.25", "fees": "1.1",
-        "break_even": "50001", "mark": "49998.08", "mark_age_ms": 120, "currency": "USDT",
+        "break_even_before_carry": "50000.5", "break_even": "50001", "next_funding": None,
+        "next_funding_ns": None, "break_even_after_next_funding": None,
+        "mark": "49998.08", "mark_age_ms": 120, "currency": "USDT",
         "venue_margin_mode": None, "collateral": None, "state": "active", "sequence": 1,
         "liquidation_price": "41000.5", "liquidation_distance_percent": "17.99",
     }  # fmt: skip

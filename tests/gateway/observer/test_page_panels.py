@@ -438,3 +438,37 @@ async def test_the_scheme_is_switched_and_remembered(stage):
         await screen.page.reload()
         assert await screen.page.evaluate(paper) == dark
         assert screen.complaints == []
+
+
+@scene
+async def test_break_even_and_the_next_funding_are_columns_that_may_be_chosen(stage):
+    async with ScreenServer() as server, Screen(stage.chromium, size=(1920, 900)) as screen:
+        now_ns = START_NS
+        server.status["time_ns"] = now_ns
+        await server.publish(
+            "positions",
+            position("A", break_even="100.600600600601", next_funding="-1.25",
+                     break_even_after_next_funding="100.725",
+                     next_funding_ns=now_ns + 2 * 3600 * 10**9 + 59 * 10**9),
+            position("B", break_even=None),
+        )  # fmt: skip
+        await screen.open(server.url)
+        await screen.sees("positions", "A")
+        assert not any("100.6" in row for row in await screen.cells("positions"))
+        await screen.page.keyboard.press("m")
+        await screen.page.keyboard.press("c")
+        titles = ("Break-even", "B/e after funding", "Next funding", "Funding in")
+        for title in titles:
+            await screen.page.locator("#chooser label", has_text=title).first.click()
+        await screen.page.keyboard.press("Escape")
+        row = await screen.sees("positions", "A", "100.725")
+        cells = row.split(" | ")
+        assert {"▼ -1.25", "2 h 0 min"} <= set(cells) and any(
+            c.startswith("100.6006") for c in cells
+        )
+        assert await screen.page.get_by_title("100.600600600601").count() == 1
+        plain = await screen.sees("positions", "B")
+        assert plain.split(" | ").count("–") >= len(titles)
+        server.status["time_ns"] = now_ns + 2 * 3600 * 10**9  # it counts down without a row
+        await screen.sees("positions", "A", " s")
+        assert screen.complaints == []

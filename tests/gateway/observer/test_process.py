@@ -20,17 +20,18 @@ from gateway.config.settings import HistorySettings, ObserverSettings
 from gateway.observer import main
 base = Path(sys.argv[1])
 places = SimpleNamespace(
-    directory=base / "journal", ring_directory=base / "ring", keys_file=base / "keys.toml")
-observer = ObserverSettings(host=sys.argv[2], port=0)
+    directory=base / "journal", ring_directory=base / "ring", keys_file=base / "keys.toml",
+    configuration_directory=base)
+observer = ObserverSettings(host=sys.argv[2], port=0, instrument_map=sys.argv[3])
 history, gateway = HistorySettings(), SimpleNamespace(reporting_currency="USD")
 sys.exit(main(SimpleNamespace(
     places=places, observer=observer, history=history, gateway=gateway, principals={})))
 """
 
 
-def start(base, host, environment):
+def start(base, host, environment, instrument_map=""):
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(base), host],
+        [sys.executable, "-c", PROGRAM, str(base), host, instrument_map],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -71,6 +72,17 @@ def test_an_address_beyond_loopback_is_refused(tmp_path):
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "only loopback" in errors
+
+
+@pytest.mark.parametrize("text", [None, "[same.WBTC]\nasset = 1\n"])
+def test_an_instrument_map_that_is_none_is_refused_by_name(tmp_path, text):
+    if text is not None:
+        (tmp_path / "map.toml").write_text(text)
+    process = start(tmp_path, "127.0.0.1", {}, "map.toml")
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.startswith("observer.instrument_map: ") and "map.toml" in errors
+    assert "Traceback" not in errors
 
 
 @pytest.mark.parametrize("name", ["index.html", "app.js", "grid.js", "style.css", "favicon.svg"])

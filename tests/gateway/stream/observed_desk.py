@@ -35,11 +35,11 @@ class Desk:
         self.follower = Follower(self.place, open_native_replica, readers)
         self.marks = []
 
-    def new_books(self):
+    def new_books(self, *, clock_ns=time.time_ns, **more):
         """Those of an observer that starts."""
         return Books(
-            BooksOptions(self.place, self._open_ledger, lambda: self.marks, time.time_ns,
-                         lambda: self.seconds, lambda _: None, self.mark_age_ms_max)
+            BooksOptions(self.place, self._open_ledger, lambda: self.marks, clock_ns,
+                         lambda: self.seconds, lambda _: None, self.mark_age_ms_max, **more)
         )  # fmt: skip
 
     def _open_ledger(self, place):
@@ -62,6 +62,8 @@ class Desk:
         found = self.books.tell(self.follower.instruments())
         self.view.take_books(found.rows, found.sequence, found.reason)
         self.view.take_booked_fills(found.fills, found.venues)
+        for _ in self.view.carry_steps(found.carries):
+            pass
         return found
 
     def mark(self, **prices):

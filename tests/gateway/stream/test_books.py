@@ -11,6 +11,7 @@ import pytest
 from engine_world import BUY, NET, SELL
 from observed_desk import wait_for
 
+from gateway.analytics.aggregation import MapEntry
 from gateway.analytics.waterfall import CAUSES
 from gateway.stream.books import READING, Books, BooksStep
 from gateway.stream.books_watch import BooksSources, BooksWatch
@@ -143,6 +144,18 @@ def test_exposure_is_told_in_the_money_of_the_contract_and_in_the_reporting_curr
         for level in ("instrument", "asset", "strategy", "account", "venue"):
             parts = [Decimal(row[name]) for key, row in rows.items() if key[::2] == (level, "USD")]
             assert sum(parts) == Decimal(firm)
+
+
+def test_an_instrument_map_makes_the_assets_of_exposure(desk):
+    world = desk.world
+    same = {"BTC-INV": MapEntry(asset="COIN"), "BTC": MapEntry(asset="GOLD")}
+    desk.books = desk.new_books(instrument_map=same)
+    world.fill(0, "5", "100", instrument=world.inverse, venue_order="x")
+    world.fill(0, "2", "100", side=SELL, instrument=world.perpetual, venue_order="x")
+    desk.mark(BTC_INV="200", BTC_PERP="200")
+    desk.look()
+    assets = {row["name"]: row["net"] for row in desk.rows("exposure") if row["level"] == "asset"}
+    assert assets == {"COIN": "0.025", "GOLD": "-400"}
 
 
 def reported(desk):

@@ -1,8 +1,11 @@
 """Greeks are shown from the view's rows and the daemon's marks, to whom the positions may be shown;
 what is missing is named; a file of options that cannot be one says so."""
 
+from types import MappingProxyType
+
 import pytest
 
+from gateway.analytics.aggregation import MapEntry
 from gateway.journal import Mark, Step
 from gateway.stream.authority import Authority
 from gateway.stream.channels import CHANNELS
@@ -37,11 +40,18 @@ def view():
     return made
 
 
-def shown(view, marks=MARKS, path=None, clock_ns=lambda: NOW):
-    desk = GreekDesk(path, lambda: marks, clock_ns, 1000)
+def shown(view, marks=MARKS, path=None, clock_ns=lambda: NOW, same=MappingProxyType({})):
+    desk = GreekDesk(path, lambda: marks, clock_ns, 1000, same)
     positions = list(view.channels["positions"].rows.values())
     step = desk.step(positions, INSTRUMENTS, CURRENCIES)
     return view.take_greeks(step.rows, step.waiting)
+
+
+def test_greeks_are_rolled_up_by_the_assets_of_the_map(view):
+    assert shown(view, same={"SWAP": MapEntry(asset="COIN")})
+    rows = view.channels["greeks"].rows
+    assert {key for key in rows if key.startswith("asset|")} == {"asset|BTC", "asset|COIN"}
+    assert rows["asset|COIN"]["delta_cash"] == "-24000"
 
 
 def test_positions_and_sums_are_shown_and_told_again_only_when_they_move(view):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gateway.journal import Follower, JournalPlace
 from gateway.stream import BalanceReader, OrderReader, PositionReader
 from gateway.stream.authority import Authority
+from gateway.stream.carry_stream import NO_CARRY
 from gateway.stream.channels import key_of
 from gateway.stream.order_stream import is_terminal, order_key
 from gateway.stream.shared_messages import Entry, SharedMessages
@@ -75,7 +76,8 @@ class World:
             finished = sorted(filter(is_terminal, every), key=lambda row: row["sequence"])
             kept = [row for row in every if not is_terminal(row)] + finished[-FINISHED_MAX:]
             return {order_key(row): row for row in kept}
-        return {KEYS[name](row): row for row in getattr(replica, name)()}
+        more = NO_CARRY | {"break_even_before_carry": None} if name == "positions" else {}
+        return {KEYS[name](row): row | more for row in getattr(replica, name)()}
 
 
 ACTION = st.one_of(

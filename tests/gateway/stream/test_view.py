@@ -7,7 +7,7 @@ from gateway.journal import Step
 from gateway.stream.channels import key_of
 from gateway.stream.fill_stream import FillTail
 from gateway.stream.margin_stream import MarginStep
-from gateway.stream.view import LIQUIDATIONS_PER_STEP, View
+from gateway.stream.view import ROWS_PER_STEP, View
 
 POSITION = {
     "account": "a",
@@ -67,14 +67,14 @@ def test_margin_touches_the_positions_whose_liquidation_moved_and_no_others():
 
 def test_a_margin_that_moves_everything_is_taken_in_pieces():
     made = View(lambda: 0.0)
-    held = [{**POSITION, "instrument": f"I{n}"} for n in range(2 * LIQUIDATIONS_PER_STEP)]
+    held = [{**POSITION, "instrument": f"I{n}"} for n in range(2 * ROWS_PER_STEP)]
     rows = {key_of("positions", row): row for row in held}
     made.apply(Step(1, 1, True, is_reset=True, rows={"position": rows}))
     near_all = {("a", row["instrument"], "net", "cross"): near("90") for row in held}
     channel, done = made.channels["positions"], []
     for _ in made.margin_steps(MarginStep(liquidations=near_all)):
         done.append(sum("liquidation_price" in row for row in channel.rows.values()))
-    assert done == [0, LIQUIDATIONS_PER_STEP, 2 * LIQUIDATIONS_PER_STEP]
+    assert done == [0, ROWS_PER_STEP, 2 * ROWS_PER_STEP]
 
 
 def test_sequences_of_a_replaced_journal_do_not_resume_market_channels(view):
