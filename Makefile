@@ -89,7 +89,7 @@ debian-packages:
 python-test: install
 	$(PYTEST) -m "not slow and not crash" --ignore=tests/house --ignore=tests/crash $(SPREAD)
 
-# Programs killed at any moment. They measure too, so they run behind the others.
+# Programs killed at any moment, behind the others.
 crash-test: install
 	$(PYTEST) tests/crash -m "not slow" $(SPREAD)
 

@@ -1,4 +1,4 @@
-"""Where commands that value a desk take its rows and prices from: a journal's newest state, marks
+"""Where commands that value a desk take its rows and prices from: a journal's state at its end or at a moment, marks
 that are named, marks the running gateway tells. Reads files; must never ask the gateway."""
 
 from __future__ import annotations
@@ -211,7 +211,10 @@ def desk_at(
     which may lie behind the end; the newest and now without one."""
     if as_of is None:
         with opened(directory):
-            return reader.replica_at_end(directory, ring_directory), process.wall_ns()
+            replica = reader.replica_at_end(directory, ring_directory)
+            if not replica.sequence:
+                raise RuntimeError(f"no journal: no record in {directory} nor in the ring")
+            return replica, process.wall_ns()
     place = JournalPlace(directory, Path(ring_directory))
     sequence, time_ns = place_of(as_of)
     with history_faults():

@@ -57,8 +57,8 @@ _POSITIONS = (
 )  # fmt: skip
 _LOTS = (*_BOOK, "lot", "opened_ns", "quantity", "first_quantity", "currency", "cost")
 _AGEING = (
-    *_BOOK[:3], "quantity", "since_open_seconds", "average_age_seconds", "oldest_seconds", "leg",
-    *BUCKET_NAMES,
+    *_BOOK, "margin_mode", "quantity", "since_open_seconds", "average_age_seconds",
+    "oldest_seconds",
 )  # fmt: skip
 _DISPOSALS = (
     *_BOOK, "side", "lot", "closed_by", "opened_ns", "held_from_ns", "closed_ns", "held_days",
@@ -332,7 +332,7 @@ def ageing(
     now_ns = process.wall_ns() if as_of is None else place_of(as_of)[1] or books.native.time_ns
     rows = [aged(row, now_ns) for row in held_rows(books.native.holdings(edges_ns(now_ns)))]
     shown = rows if as_json else [{**row, **row["buckets"]} for row in rows]
-    columns = _AGEING if as_csv else _AGEING[:7]
+    columns = (*_AGEING, *BUCKET_NAMES) if as_csv else _AGEING
     books.show("ageing", shown, columns, (as_json, as_csv), empty="Nothing is held.")
     books.end()
 

@@ -43,7 +43,9 @@ _PARTS = {
     show_default=True,
     help="HH:MM at which the trading day ends, as `day_ends_at` of the configuration.",
 )
-@click.option("--time-zone", default="UTC", show_default=True, help="Time zone of --ends-at.")
+@click.option(
+    "--time-zone", default="UTC", show_default=True, help="Of --ends-at, as `day_time_zone`."
+)
 @click.option("--account", default="", help="One account; without it all.")
 @marks_option("closing marks, for what is unrealised.")
 @click.option("--csv", "part", type=click.Choice(tuple(_PARTS)), help="Print that part as CSV.")
@@ -53,8 +55,9 @@ def command(
     marks: Path | None, part: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Balances, positions, results and fills of one day; exit code 1 and nothing printed unless
-    before and movements are after, to the last digit. A day that ends within a date has its name:
-    with --ends-at 17:00 the 20th goes from the 19th at 17:00 to the 20th at 17:00.
+    before and movements are after, to the last digit. A day has the name of the date on which it
+    ends, one that ends at midnight that of the date before: with --ends-at 17:00 the 20th goes from
+    the 19th at 17:00 to the 20th at 17:00.
 
     \b
     Example:
@@ -85,11 +88,13 @@ def command(
             f"{account[:64]}: no such account in the journal", param_hint="--account"
         )
     if as_json:
-        print_json({"day": day, "ends_at": ends_at, "time_zone": time_zone, **found})
+        print_json(
+            {"day": day, "ends_at": f"{trading_day.ends_at:%H:%M}", "time_zone": time_zone, **found}
+        )
     elif part is not None:
         print_csv(found[part], _PARTS[part])
     else:
-        ends = "" if trading_day.ends_at == time(0) else f" {ends_at}"
+        ends = "" if trading_day.ends_at == time(0) else f" {trading_day.ends_at:%H:%M}"
         show(f"{day}{ends} {time_zone}", found)
 
 

@@ -1,6 +1,6 @@
 """Figures of the observer and of what it follows, each made in one place: a second's columns of
 flow, latency and health for the stream, and the answers of /v1/status and /metrics. Event-loop
-thread only; tells nothing that names more than counts."""
+thread only."""
 
 from __future__ import annotations
 

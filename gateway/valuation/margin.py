@@ -122,7 +122,7 @@ def margin_rows(
 
     positions, balances, instruments, orders: rows with the keys of `engine.positions()`,
     `.balances()`, `.registry("instrument")`, `.orders()`. marks: by instrument name; older than
-    `age_ms_max` is stale. collateral: of isolated positions, by (account, instrument, leg),
+    `age_ms_max` is excluded. collateral: of isolated positions, by (account, instrument, leg),
     instead of what their rows say.
     options: which instruments are options; `now_ns` tells which of them have expired.
     """

@@ -65,7 +65,7 @@ class Doubts:
         self._engine.native.settle_doubt(order_id)
 
     def findings(self, account: str) -> Iterable[Finding]:
-        """Those that stay in doubt however often their venue is asked."""
+        """Those whose absence there would prove nothing."""
         rows = self.rows(account)
         return [] if self.can_prove() else [self._finding(row) for row in rows]
 
@@ -80,7 +80,7 @@ class Doubts:
             theirs="cannot tell",
             evidence=(order_id, self._session.ids.encode(int(order_id))),
             text=f"order {order_id}: it may have left in records that are lost, and {venue} cannot "
-            "tell; it stays held",
+            "prove that it did not; it stays held",
         )
 
 

@@ -32,4 +32,5 @@ def capabilities(
         acceptance_window_ms=dialect.acceptance_window_ms,
         ack_timeout_ms=timeout_ms + 1_000,
         not_found_proof_after_ms=dialect.not_found_proof_after_ms,
+        ended_orders_kept_ms=dialect.ended_orders_kept_ms,
     )

@@ -21,5 +21,5 @@ def run_until_killed(body, at, *places):
     """Runs `body`, which knows `places` and tells `step` of each step; the step numbered `at` is
     its last one."""
     words = [sys.executable, "-c", _HEAD + body, str(at), *map(str, places)]
-    ended = subprocess.run(words, check=False, timeout=60, capture_output=True)
+    ended = subprocess.run(words, check=False, timeout=300, capture_output=True)
     assert ended.returncode == -signal.SIGKILL, ended.stderr

@@ -19,7 +19,7 @@ from gateway.history.row_groups import RowGroupFile, encode_group
 from gateway.history.segment_files import SegmentFiles
 
 APPEND = RowGroupFile.append
-SECONDS = 20
+SECONDS = 300
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ async def failures(http, run):
 
 
 async def until(probe):
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while not await probe():  # noqa: ASYNC110 - the counts rise in tasks of the observer
             await asyncio.sleep(0.05)
 
