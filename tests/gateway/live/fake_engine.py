@@ -514,10 +514,9 @@ class Engine:
 
     def positions(self):
         return [
-            {"account": a, "instrument": i, "leg": leg, "strategy": s, "quantity": text(q),
-             "break_even": "1"}
+            dict(account=a, instrument=i, leg=leg, strategy=s, quantity=text(q), break_even="")
             for (a, i, leg, s), q in self._positions.items()
-        ]  # fmt: skip
+        ]
 
     def positions_page(self, start=0, places_max=512, *, account=0, instrument=0):
         rows = self.positions()
