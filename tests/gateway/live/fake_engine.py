@@ -514,8 +514,15 @@ class Engine:
 
     def positions(self):
         return [
-            dict(account=a, instrument=i, leg=leg, strategy=s, quantity=text(q), break_even="")
-            for (a, i, leg, s), q in self._positions.items()
+            {
+                "account": a,
+                "instrument": i,
+                "leg": j,
+                "strategy": s,
+                "quantity": t,
+                "break_even": "",
+            }
+            for (a, i, j, s), t in ((key, text(q)) for key, q in self._positions.items())
         ]
 
     def positions_page(self, start=0, places_max=512, *, account=0, instrument=0):
