@@ -144,7 +144,7 @@ async def test_an_order_lives_through_rest(tmp_path):
         await world.sends()
         _, answer = await door.call("GET", "/v1/positions")
         held = answer["positions"][0]
-        assert (held["quantity"], held["break_even_before_carry"]) == ("2", "1")
+        assert (held["quantity"], held["break_even_before_carry"]) == ("2", "")
         assert "break_even" not in held  # all-in everywhere, and the books know that
         _, answer = await door.call("GET", "/v1/orders?open=false&limit=5")
         assert [row["state"] for row in answer["orders"]] == ["FILLED"]

@@ -513,11 +513,9 @@ class Engine:
         return 0
 
     def positions(self):
-        return [
-            {"account": a, "instrument": i, "leg": leg, "strategy": s, "quantity": text(q),
-             "break_even": "1"}
-            for (a, i, leg, s), q in self._positions.items()
-        ]  # fmt: skip
+        names = ("account", "instrument", "leg", "strategy")
+        held = ((dict(zip(names, key, strict=True)), q) for key, q in self._positions.items())
+        return [row | {"quantity": text(q), "break_even": ""} for row, q in held]
 
     def positions_page(self, start=0, places_max=512, *, account=0, instrument=0):
         rows = self.positions()
