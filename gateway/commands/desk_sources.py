@@ -1,5 +1,6 @@
-"""Where commands that value a desk take its rows and prices from: a journal's state at its end or at a moment, marks
-that are named, marks the running gateway tells. Reads files; must never ask the gateway."""
+"""Where commands that value a desk take its rows and prices from: a journal at its end or at a
+moment, marks that are named, marks the running gateway tells. Reads files; must never ask the
+gateway."""
 
 from __future__ import annotations
 
