@@ -69,7 +69,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     acceptance_window_ms: int = 0
     ack_timeout_ms: int = 5_000
     not_found_proof_after_ms: int | None = None
-    # How long a query still finds an order that ended without executing; None = for ever.
+    # How long a query still finds an order that ended without executing: 0 = for ever, None = not
+    # known, so that "never heard of it" proves nothing where ids may come again.
     ended_orders_kept_ms: int | None = None
     # How two updates of a book follow each other.
     book: BookRuleName = "none"

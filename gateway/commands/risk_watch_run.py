@@ -275,9 +275,9 @@ class WatchRun:
         left something out is not waited for longer than a mark needs to come."""
         ended_ns = process.monotonic_ns()
         interval_ns = self._parts.policy.interval_ms * 10**6
+        first_ns = ended_ns + min(2 * (ended_ns - began_ns), interval_ns)
         if self._is_partial or self._status.is_failing:
             interval_ns = min(interval_ns, PARTIAL_NS_MAX)
-        first_ns = ended_ns + min(2 * (ended_ns - began_ns), interval_ns)
         last_ns = max(began_ns + interval_ns, first_ns)
         while (now_ns := process.monotonic_ns()) < last_ns:
             if now_ns >= first_ns and self._parts.rows.has_grown():

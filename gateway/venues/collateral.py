@@ -95,11 +95,11 @@ class Collaterals:
         return _Word(key, report.margin_mode, amount, report.venue_time_ns)
 
     def _tell(self, word: _Word, evidence: int) -> None:
-        """A venue repeats a cross position with every fill: nothing but another word changes that
-        one, so it is told once."""
+        """A stream repeats a cross position with every fill: nothing but another word changes that
+        one, so it is told once. An answer is always told, for the engine may have refused that."""
         if word.mode != "cross":
             self._crossed.discard(word.key)
-        elif word.key in self._crossed:
+        elif word.key in self._crossed and evidence == EVIDENCE["stream"]:
             return
         else:
             self._crossed.add(word.key)

@@ -57,8 +57,8 @@ class Doubts:
         is_refused_again = manifest.client_order_id_reuse == "never"
         kept_ms = manifest.ended_orders_kept_ms
         if is_refused_again or kept_ms is None:
-            return True
-        return self._engine.now_ns() - native.lost_after_ns < kept_ms * 1_000_000
+            return is_refused_again
+        return kept_ms == 0 or self._engine.now_ns() - native.lost_after_ns < kept_ms * 1_000_000
 
     def never_left(self, order_id: int) -> None:
         """Proved, or a person's word: it is held as any other from now on."""

@@ -123,7 +123,7 @@ def _time_faults(manifest: Capabilities) -> Iterator[str]:
     if proof is not None and proof < 0:
         yield f"not_found_proof_after_ms: {proof}, below 0"
     kept = manifest.ended_orders_kept_ms
-    if kept is not None and kept <= (proof or 0):
+    if kept and kept <= (proof or 0):
         yield f"ended_orders_kept_ms: {kept}, not above not_found_proof_after_ms {proof or 0}"
     if proof is not None and 0 <= proof < window:
         yield (

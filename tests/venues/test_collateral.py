@@ -152,7 +152,7 @@ async def test_a_cross_symbol_of_binance_is_counted_in_an_isolated_account_by_an
         await world.link.reconciler.run()
         await until(lambda: modes(world, BINANCE) == {"cross"}, what="the answer")
         row, account = margin(world, BINANCE, brackets)
-        assert row["margin_mode"] == "cross" and account["stale"] == []
+        assert row["margin_mode"] == "cross" and account["excluded"] == []
         assert Decimal(account["equity"]) == balance(world) + Decimal(row["unrealised"])
 
 
@@ -172,7 +172,7 @@ async def test_a_switch_of_the_margin_type_of_binance_is_told_while_flat(bracket
         await until(lambda: modes(world, BINANCE) == {"cross"}, what="the switch back")
         await filled(world, price="50000.10")
         row, account = margin(world, BINANCE, brackets)
-        assert row["margin_mode"] == "cross" and account["stale"] == []
+        assert row["margin_mode"] == "cross" and account["excluded"] == []
         assert world.native.counters()["anomalies"] == 0
 
 

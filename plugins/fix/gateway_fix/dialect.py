@@ -93,7 +93,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     rate_limits: tuple[RateLimit, ...] = ()  # every message spends one of each
     acceptance_window_ms: int = 0
     not_found_proof_after_ms: int | None = None
-    ended_orders_kept_ms: int | None = None  # None = for ever
+    ended_orders_kept_ms: int | None = None
 
 
 def load_dialect(name: str, folder: Path) -> Dialect:

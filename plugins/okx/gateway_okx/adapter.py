@@ -259,6 +259,8 @@ class OkxAdapter:
             log.warning("%s: %s", self.venue, reason)
             return
         self._down.add(name)
+        if name == "private":
+            self._facts.forget_positions()
         if not self._has_gap:
             self._has_gap = True
             self._port.tell("gap_opened", reason)

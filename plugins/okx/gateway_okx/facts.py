@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
-from gateway.api import MarkReport, VenueProtocolError
+from gateway.api import MarkReport, PositionReport, VenueProtocolError
 from gateway.transport import VenueFact
 from gateway_okx import translate
 from gateway_okx.event_table import order_reader
@@ -38,7 +38,8 @@ class Facts:
         self._tell = tell
         self._counters = counters
         self._marks: dict[str, MarkReport] = {}
-        self._modes: dict[tuple[str, str], set[str]] = {}  # symbol, leg: modes it is held in
+        # Symbol and leg: what was told last of each mode it is held in.
+        self._modes: dict[tuple[str, str], dict[str, PositionReport]] = {}
         self._told = told
         self._reader = order_reader(account)
         self.counts = self._reader.counts
@@ -96,15 +97,20 @@ class Facts:
         if row.kind == "MARGIN":
             return
         report = translate.position_report(self._account, row)
-        held = self._modes.setdefault((row.symbol, report.leg), set())
+        held = self._modes.setdefault((row.symbol, report.leg), {})
         if Decimal(report.quantity):
-            held.add(row.mode)
-        else:
-            held.discard(row.mode)
+            held[row.mode] = report
+        elif held.pop(row.mode, None) is not None and held:
+            (report,) = held.values()
+        elif held:
+            return
         if len(held) > 1:
             report = translate.in_both_modes(report)
-        if row.mode in held or not held:
-            self._tell("position_seen", report)
+        self._tell("position_seen", report)
+
+    def forget_positions(self) -> None:
+        """A line is down: what the next one shows of positions is all there is."""
+        self._modes.clear()
 
     # Plain orders.
 

@@ -389,5 +389,10 @@ def test_a_leg_that_is_held_in_both_modes_has_no_mode_until_one_is_closed() -> N
     for pushed in (cross, isolated, cross, isolated | {"pos": "0"}, cross):
         facts.take("positions", [msgspec.Raw(json.dumps(pushed).encode())])
     assert told == [
-        ("2", "cross", "0"), ("-5", "unknown", None), ("2", "unknown", None), ("2", "cross", "0")
+        ("2", "cross", "0"), ("-5", "unknown", None), ("2", "unknown", None),
+        ("2", "cross", "0"), ("2", "cross", "0"),
     ]  # fmt: skip
+    told.clear()
+    facts.forget_positions()  # the line is down: cross was closed, isolated opened meanwhile
+    facts.take("positions", [msgspec.Raw(json.dumps(isolated).encode())])
+    assert told == [("-5", "isolated", "0.01")]

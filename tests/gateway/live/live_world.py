@@ -20,6 +20,7 @@ MANIFEST = Capabilities(
     batch_orders_max=2,
     ack_timeout_ms=200,
     not_found_proof_after_ms=WINDOW_MS,
+    ended_orders_kept_ms=0,
 )
 INSTRUMENT = Instrument(
     symbol="BTC-USDT.sim",

@@ -184,6 +184,7 @@ def adapter_of(**changes):
     [
         {"not_found_proof_after_ms": None},  # "never heard of it" proves nothing there
         {"ended_orders_kept_ms": 3_000},  # what ended before that is forgotten
+        {"ended_orders_kept_ms": None},  # nobody said how long it remembers
     ],
 )
 async def test_where_no_venue_can_tell_it_stays_held_until_a_person_answers_for_it(place, manifest):

@@ -169,6 +169,8 @@ async def test_a_cross_position_is_told_to_the_engine_once(ring_directory):
         repeated = world.native.counters()["facts_repeated"]
         await seen(world, "2", "0", margin_mode="cross")
         assert world.native.counters()["facts_repeated"] == repeated
+        await stated(world, report("2", "0", margin_mode="cross"))
+        assert world.native.counters()["facts_repeated"] == repeated + 1, "an answer is always told"
         await seen(world, "2", "40", margin_mode="isolated")
         await seen(world, "2", "0", margin_mode="cross")
         assert told(world) == ("cross", None)
