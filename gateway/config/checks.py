@@ -123,9 +123,15 @@ def _check_accounts(document: Document, faults: Faults, simulated: Collection[st
             faults.add("NEEDS_SIMULATED", f"{path}.durability", expected, "memory", other=other)
 
 
+_OWN_ACTORS = ("gateway", "reconciliation")  # in the journal, of what no principal did
+
+
 def _check_principals(document: Document, faults: Faults) -> None:
     for name, principal in document.principals.items():
         path = f"principals.{name}"
+        if name in _OWN_ACTORS:
+            expected = "a name under which the gateway itself does not act"
+            faults.add("CLASH", path, expected, name)
         _check_repeats(faults, f"{path}.scopes", principal.scopes)
         for kind, known in (("accounts", document.accounts), ("strategies", document.strategies)):
             chosen = getattr(principal, kind)

@@ -158,7 +158,7 @@ class VenueLink:
 
     def resolve_break(self, number: str, actor: str, reason: str) -> Row | None:
         """A named person answers for a break; None = no open break has this id. An order in doubt
-        is held as any other from then on, until the next loss."""
+        is held as any other from then on; a restart doubts it again while others still are."""
         ledger, now_ns = self.reconciler.ledger, self._engine.now_ns()
         broken = next((each for each in ledger.open() if each.id == number), None)
         if broken is not None and broken.finding.kind == "order_in_doubt":

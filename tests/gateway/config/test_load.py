@@ -106,6 +106,12 @@ BAD = [
     # Keys that must be there.
     ("[venues.paper]\n", "MISSING_KEY", "venues.paper.adapter", ""),
     (VENUE + "[accounts.main]\n", "MISSING_KEY", "accounts.main.venue", ""),
+    (
+        "[principals.reconciliation]\nscopes=['risk']\n",
+        "CLASH",
+        "principals.reconciliation",
+        "itself",
+    ),
     ("[principals.a]\n", "MISSING_KEY", "principals.a.scopes", ""),
     # Types.
     ("gateway = 1\n", "WRONG_TYPE", "gateway", ""),
