@@ -110,7 +110,7 @@ BAD = [
         "[principals.reconciliation]\nscopes=['risk']\n",
         "CLASH",
         "principals.reconciliation",
-        "itself",
+        "",
     ),
     ("[principals.a]\n", "MISSING_KEY", "principals.a.scopes", ""),
     # Types.
