@@ -268,7 +268,8 @@ nb::dict position_row(const State& state, const Position& position, std::int64_t
   row["realised"] = money(position.book.realised_e18);
   row["unrealised"] = unrealised ? nb::cast(money(unrealised->e18)) : nb::none();
   row["fees"] = money(position.book.fees_e18);
-  row["break_even"] = optional_price(break_even_price(position.book, rules, scale), scale);
+  row["break_even_before_carry"] =
+      optional_price(break_even_price(position.book, rules, scale), scale);
   row["mark"] =
       has_mark && mark_price != 0 ? nb::cast(format_decimal(mark_price, mark_scale)) : nb::none();
   row["mark_age_ms"] = has_mark ? nb::cast((now_ns - mark.time_ns) / 1'000'000) : nb::none();

@@ -418,7 +418,7 @@ class Engine:
         start = 0
         while True:
             rows, start = self.native.positions_page(start, PAGE_ROWS_MAX)
-            found += map(_told, rows)
+            found += rows
             if not start:
                 return found
             await asyncio.sleep(0)
@@ -432,7 +432,7 @@ class Engine:
             account=ids.id("account", account),
             instrument=ids.id("instrument", instrument),
         )
-        return [_told(row) for row in rows]
+        return list(rows)
 
     def now_ns(self) -> int:
         """Journal time."""
@@ -453,12 +453,6 @@ class Engine:
 def is_unknown(row: Mapping[str, Any]) -> bool:
     """True while the outcome of the order, its cancel or its replace is not known."""
     return row["state"] == "UNKNOWN" or str(row.get("pending", "")).endswith("_unknown")
-
-
-def _told(row: Row) -> Row:
-    """A native row of a position; `break_even` is all-in everywhere, and that the books know."""
-    row["break_even_before_carry"] = row.pop("break_even")
-    return row
 
 
 def _ids(names: Names, kind: str, wanted: Sequence[str] | None) -> list[int] | None:

@@ -182,11 +182,8 @@ def _state_of(
 
 
 def _aged(row: Row, ages: Mapping[str, int]) -> Row:
-    """With the mark's age as of the moment, which the replica does not know; `break_even` is all-in
-    everywhere, and that the books alone know."""
-    told = {**row, "break_even_before_carry": row["break_even"]}
-    del told["break_even"]
-    return told if row["mark"] is None else {**told, "mark_age_ms": ages.get(row["instrument"])}
+    """With the mark's age as of the moment, which the replica does not know."""
+    return row if row["mark"] is None else {**row, "mark_age_ms": ages.get(row["instrument"])}
 
 
 def _orders(replica: Any, *, is_open: bool, limit: int) -> list[Row]:

@@ -26,10 +26,9 @@ class PositionReader:
 
 
 def _told(rows: Iterable[dict[str, Any]]) -> Iterator[tuple[str, Row]]:
-    """Keys and rows; `break_even` is all-in, and that the books know."""
+    """Keys and rows; what carry makes of them the books know."""
     for row in rows:
-        told = {**row, **NO_CARRY, "break_even_before_carry": row["break_even"]}
-        yield key_of("positions", row), told
+        yield key_of("positions", row), {**row, **NO_CARRY}
 
 
 class BalanceReader:

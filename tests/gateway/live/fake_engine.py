@@ -515,7 +515,7 @@ class Engine:
     def positions(self):
         names = ("account", "instrument", "leg", "strategy")
         held = ((dict(zip(names, key, strict=True)), q) for key, q in self._positions.items())
-        return [row | {"quantity": text(q), "break_even": ""} for row, q in held]
+        return [row | {"quantity": text(q), "break_even_before_carry": ""} for row, q in held]
 
     def positions_page(self, start=0, places_max=512, *, account=0, instrument=0):
         rows = self.positions()

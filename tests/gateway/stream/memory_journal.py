@@ -353,7 +353,7 @@ def _flat_position(key: tuple[str, ...], venue: str) -> dict[str, Any]:
         "realised": "0",
         "unrealised": None,
         "fees": "0",
-        "break_even": None,
+        "break_even_before_carry": None,
         "mark": None,
         "mark_age_ms": None,
         "venue_margin_mode": None,

@@ -52,7 +52,7 @@ def test_a_position_with_fee_and_funding_has_one_break_even(desk):
 def test_the_live_row_says_what_its_break_even_lacks(desk):
     carried(desk)
     (row,) = desk.world.engine.positions()
-    assert row["break_even"] == "100.1"  # the native row; its doors name it honestly
+    assert row["break_even_before_carry"] == "100.1" and "break_even" not in row
 
 
 def test_the_next_funding_of_the_venue_is_told_with_the_break_even_behind_it(open_desk):

@@ -76,7 +76,7 @@ class World:
             finished = sorted(filter(is_terminal, every), key=lambda row: row["sequence"])
             kept = [row for row in every if not is_terminal(row)] + finished[-FINISHED_MAX:]
             return {order_key(row): row for row in kept}
-        more = NO_CARRY | {"break_even_before_carry": None} if name == "positions" else {}
+        more = NO_CARRY if name == "positions" else {}
         return {KEYS[name](row): row | more for row in getattr(replica, name)()}
 
 
