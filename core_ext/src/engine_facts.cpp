@@ -257,23 +257,23 @@ void Engine::on_balance(const BalanceChanged& change) noexcept {
 // isolated.
 void Engine::on_collateral(const PositionCollateral& told) noexcept {
   (void)now_ns();
-  const auto reject = [&](AnomalyCode code) {
+  const auto note = [&](AnomalyCode code) {
     record_anomaly(0, RecordKind::kPositionCollateral, 0, code, {});
   };
   const Registry& registry = state_.registry;
   if (!registry.accounts.has(told.account) || !registry.instruments.has(told.instrument)) {
-    return reject(AnomalyCode::kUnknownInstrument);
+    return note(AnomalyCode::kUnknownInstrument);
   }
   if (told.leg > static_cast<std::uint32_t>(Leg::kShort) ||
       !is_collateral(told.venue_margin_mode, told.amount.e18) ||
       !detail::is_storable(told.amount.e18) ||
       told.evidence > static_cast<std::uint32_t>(Evidence::kGateway)) {
-    return reject(AnomalyCode::kRange);
+    return note(AnomalyCode::kRange);
   }
-  if (!is_venue_time(told.venue_time_ns, now_ns_)) return reject(AnomalyCode::kTime);
   const Collateral* held = state_.collaterals.find(told.account, told.instrument, told.leg);
   const std::uint32_t mode_before = held == nullptr ? 0 : held->venue_margin_mode;
   PositionCollateral now = told;
+  if (!is_venue_time(told.venue_time_ns, now_ns_)) now.venue_time_ns = 0;
   if (told.venue_margin_mode == 0 && mode_before != 0) {
     now.venue_margin_mode =
         told.amount.e18 == 0 ? mode_before : static_cast<std::uint32_t>(VenueMarginMode::kIsolated);
@@ -284,9 +284,10 @@ void Engine::on_collateral(const PositionCollateral& told) noexcept {
     return;
   }
   if (!state_.collaterals.can_set(told.account, told.instrument, told.leg)) {
-    return reject(AnomalyCode::kRange);
+    return note(AnomalyCode::kRange);
   }
   append(RecordKind::kPositionCollateral, now, {});
+  if (now.venue_time_ns != told.venue_time_ns) note(AnomalyCode::kTime);
 }
 
 // Marks are volatile: they feed the gate and readers and leave no record.

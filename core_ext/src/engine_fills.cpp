@@ -119,9 +119,6 @@ bool Engine::proves_release(const OrderFilled& told) const noexcept {
     told.value = *value;
   }
   if (told.price_scale > kPriceScaleMax) told.price = told.price_scale = 0;
-  // It would be the newest for ever, and every fill behind it late.
-  if (!is_venue_time(told.venue_time_ns, now_ns_)) [[unlikely]]
-    told.venue_time_ns = 0;
   return told.quantity > 0 && is_bookable(row, told.side, told.leg, told.value, told.fee) &&
          state_.balances.has_room_for_fill();
 }
@@ -202,6 +199,10 @@ bool Engine::take_fill(const OrderFilled& seen, Key128 key) noexcept {
   PositionBook& book = decided.book;
   book = position.book;
   told.booked_before = 0;
+  // As told it would be the newest for ever, and every fill behind it late; without a time it would
+  // hide from those behind it that they are late.
+  if (!is_venue_time(told.venue_time_ns, now_ns_)) [[unlikely]]
+    told.venue_time_ns = position.newest_fill_ns;
   if (position.is_late(told.venue_time_ns, told.venue_sequence)) [[unlikely]] {
     decide_late(told, decided);
   }

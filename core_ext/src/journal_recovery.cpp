@@ -1,6 +1,6 @@
 // Recovery, step by step: list, choose a snapshot, walk the segments, walk the ring's tail, write
-// that tail to a new segment, restart the ring. Nothing old is changed before the new segment is
-// durable, but for the exact cut of a bad tail; so it may be killed at any instant and run again.
+// that tail to a new segment. Nothing old is changed, but for the exact cut of a bad tail, and the
+// ring not at all: a start that ends before the loss is durable is followed by one that finds it.
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -38,7 +38,6 @@ class Recovery {
     report_.is_ok = read_directory() && read_headers() && choose_snapshot() && walk_segments() &&
                     walk_ring() && check_end() && open_for_writing();
     report_.is_whole = is_whole();
-    if (report_.is_ok) ring_.restart_at(report_.end, 0);
     return std::move(report_);
   }
 
@@ -70,6 +69,12 @@ class Recovery {
     if (header.sequence <= report_.snapshot_sequence) return;
     visitor_.record(header, bytes);
     ++report_.records;
+  }
+
+  // One without a record may be of a start that failed, long after what was lost.
+  void know_time_of(const Segment& segment) {
+    if (segment.end_position == segment.header.first_position) return;
+    report_.known_to_ns = std::max(report_.known_to_ns, segment.header.created_ns);
   }
 
   const std::string& directory_;
@@ -142,7 +147,6 @@ bool Recovery::read_headers() {
       }
       before.end_position = segment.header.first_position;
     }
-    report_.known_to_ns = std::max(report_.known_to_ns, segment.header.created_ns);
     segments_.push_back(segment);
   }
   if (segments_.empty() && (!listing_.snapshots.empty() || options_.sequence_min != 0)) {
@@ -207,6 +211,7 @@ bool Recovery::choose_snapshot() {
 
 bool Recovery::walk_segments() {
   if (segments_.empty()) return true;
+  for (std::size_t i = 0; i < first_walked_; ++i) know_time_of(segments_[i]);
   report_.end = segments_[first_walked_].start();
   for (std::size_t i = first_walked_; i < segments_.size(); ++i) {
     if (segments_[i].start().position >= disk_limit_ && i != first_walked_ &&

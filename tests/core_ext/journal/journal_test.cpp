@@ -109,6 +109,43 @@ TEST(what_a_lost_ring_may_have_taken_is_remembered_until_it_is_forgotten) {
   });
 }
 
+TEST(whatever_fails_of_the_first_start_after_a_power_cut_its_loss_is_noted_by_the_next) {
+  constexpr std::int64_t kCutNs = 7;
+  Files files;
+  Disk before;
+  Count count;
+  JournalOptions options = files.options();
+  {
+    Journal journal(before);
+    CHECK(journal.open(options, count));
+    CHECK(append(journal, kCutNs));
+    while (journal.commit().step() == StepResult::kAdvanced) continue;
+  }
+  std::size_t refused_by_superblock = 0;
+  for (std::uint64_t call = 0;; ++call) {
+    std::filesystem::remove_all(options.ring_directory);
+    const auto disk = before.copy();
+    disk->fault.after = call;
+    {
+      Count first;
+      Journal journal(*disk);
+      options.now_ns = 1'000;  // long after the cut
+      const bool is_open = journal.open(options, first);
+      const bool is_named = journal.error().find(kSuperblockName) != std::string::npos;
+      refused_by_superblock += !is_open && is_named && journal.recovery().is_ok;
+    }
+    if (disk->faults_hit == 0) break;
+    Count second;
+    Journal journal(*disk);
+    options.now_ns = 2'000;
+    CHECK(journal.open(options, second));
+    CHECK_EQUAL(second.last, 1ULL);
+    CHECK(journal.lost_epoch() >= 1U);
+    CHECK_EQUAL(journal.lost_after_ns(), kCutNs);
+  }
+  CHECK(refused_by_superblock >= 4);  // opened, written and synced twice
+}
+
 TEST(a_clean_stop_and_start_keeps_everything_and_raises_the_epoch) {
   Files files;
   gateway::platform::PosixStorage storage;

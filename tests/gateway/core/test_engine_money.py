@@ -372,9 +372,9 @@ def test_an_impossible_value_of_a_fill_is_put_aside_with_its_reason(world, what,
 
 
 @pytest.mark.parametrize("time_ns", [2**62, -1, "tomorrow"], ids=str)
-def test_an_impossible_time_of_a_fill_is_none_and_reorders_nothing(world, time_ns):
-    """The fill is booked, without the time; the order of those behind it stays that of their
-    coming."""
+def test_an_impossible_time_of_a_fill_is_that_of_the_newest_and_reorders_nothing(world, time_ns):
+    """The fill is booked at the time of the one before it; the order of those behind it stays that
+    of their coming."""
     if time_ns == "tomorrow":
         time_ns = world.engine.now_ns() + 2 * 86_400 * SECOND_NS
     fields = {"instrument": world.perpetual, "number": 0}  # a venue that counts nothing
@@ -389,8 +389,24 @@ def test_an_impossible_time_of_a_fill_is_none_and_reorders_nothing(world, time_n
     (told,) = [row for row in rows if row["kind"] == "anomaly"]
     assert (told["code"], told["trade_id"]) == (11, "odd"), "time"
     booked = next(row for row in rows if row["kind"] == "order_filled" and row["trade_id"] == "odd")
-    assert booked["venue_time_ns"] == 0
+    assert booked["venue_time_ns"] == now_ns + 1
     assert [row["state"] for row in world.engine.trading_states()] == []
+
+
+@pytest.mark.parametrize("time_ns", [2**62, -1, "good"], ids=str)
+def test_behind_an_impossible_time_a_late_fill_still_finds_its_place(world, open_world, time_ns):
+    fields = {"instrument": world.perpetual, "number": 0}
+    now_ns = world.engine.now_ns()
+    odd_ns = now_ns + 3 if time_ns == "good" else time_ns
+    world.fill(0, "10", "120", trade="t2", time_ns=now_ns + 2, **fields)
+    world.fill(0, "10", "130", trade="t3", side=SELL, time_ns=odd_ns, **fields)
+    world.fill(0, "10", "100", trade="t1", time_ns=now_ns + 1, **fields)
+    (position,) = world.engine.positions()
+    assert (position["average_price"], position["realised"]) == ("110", "200")
+    assert world.counter("fills_late") == 1
+    world.engine.stop()
+    (again,) = open_world().engine.positions()
+    assert (again["average_price"], again["realised"]) == ("110", "200")
 
 
 def test_an_hour_ahead_is_a_clock_and_no_fault(world):

@@ -48,8 +48,9 @@ struct RecoveryReport {
   std::vector<std::string> notes;
 };
 
-/// `ring` is open and used by nobody else; it is restarted at the end found (its epoch word stays 0
-/// until the caller raised the epoch and calls ring.restart_at itself).
+/// `ring` is open and used by nobody else. It is left as it is: the caller restarts it at the end
+/// found once the raised epoch and a loss (`is_whole`) are durable, or the next start would find a
+/// ring that misses nothing.
 [[nodiscard]] RecoveryReport recover(const std::string& directory, Ring& ring,
                                      platform::Storage& storage, const RecoveryOptions& options,
                                      RecoveryVisitor& visitor);
