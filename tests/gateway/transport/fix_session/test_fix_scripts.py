@@ -171,17 +171,21 @@ def test_a_conversation_with_the_machine(conversation: Conversation) -> None:
 
 
 class SocketPlayer:
-    """Holds a conversation over a loopback connection."""
+    """Holds a conversation over a loopback connection. Its clock runs, from the same moment."""
 
     def __init__(self, conversation: Conversation) -> None:
         self.version = conversation.version
+        self.ahead_ns = START_NS - time.time_ns()
         self.session = FixSession(
-            settings_of(conversation), MemoryStore(time.time_ns()), EchoApplication()
+            settings_of(conversation), MemoryStore(START_NS), EchoApplication()
         )
         self.framer = FixFramer()
 
+    def now_ns(self) -> int:
+        return time.time_ns() + self.ahead_ns
+
     async def play(self, lines: list[tuple[int, str]]) -> None:
-        acceptor = FixAcceptor([self.session], AcceptorSettings(), now_ns=time.time_ns)
+        acceptor = FixAcceptor([self.session], AcceptorSettings(), now_ns=self.now_ns)
         await acceptor.start()
         self.port = acceptor.port
         self.writer: asyncio.StreamWriter | None = None
@@ -209,10 +213,10 @@ class SocketPlayer:
             case "setting":
                 return
             case "<":
-                compare(await self.next(), rest, self.version, time.time_ns())
+                compare(await self.next(), rest, self.version, self.now_ns())
             case ">":
                 assert self.writer is not None
-                self.writer.write(peer_bytes(rest, self.version, time.time_ns()))
+                self.writer.write(peer_bytes(rest, self.version, self.now_ns()))
             case "raw":
                 assert self.writer is not None
                 self.writer.write(rest.replace("|", "\x01").encode("latin-1"))
