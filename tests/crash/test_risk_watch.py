@@ -148,10 +148,11 @@ class WatchedDesk(Desk):
         return list(reader.decoded(self.gateway.directory, ring_directory=place))
 
     def notes(self) -> list[str]:
-        """Subjects of what the watch noted, in order."""
+        """Subjects of what the watch noted, in order; that its key logged in is none of its."""
         return [
             each["subject"] for each in self.records()
             if each["kind"] == "operation_noted" and each["operation_actor"] == "night-desk"
+            and not each["subject"].startswith("key ")
         ]  # fmt: skip
 
     def close(self) -> None:
