@@ -123,38 +123,13 @@ class Engine:
         price: str,
         reference: str,
         actor: str,
+        is_expired: bool = False,
     ) -> int:
         """Book a signed quantity of a derivative that is older than the fills its venue still
-        tells; once per reference, and only while all books together hold `held`. Returns the
-        record's sequence."""
-        if not price.strip("0."):
+        tells; once per reference, and only while all books together hold `held`. What has expired
+        may be worth nothing: a price of 0. Returns the record's sequence."""
+        if not is_expired and not price.strip("0."):
             raise RefusedError("RANGE", field="price", value=price, rule="above 0")
-        return self.close_book(
-            account=account,
-            instrument=instrument,
-            leg=leg,
-            strategy=strategy,
-            held=held,
-            quantity=quantity,
-            price=price,
-            reference=reference,
-            actor=actor,
-        )
-
-    def close_book(
-        self,
-        *,
-        account: str,
-        instrument: str,
-        leg: str,
-        strategy: str,
-        held: str,
-        quantity: str,
-        price: str,
-        reference: str,
-        actor: str,
-    ) -> int:
-        """The same for what has expired, which may be worth nothing: a price of 0."""
         names = self.names
         book = 0 if strategy in ("", "EXTERNAL") else names.id("strategy", strategy)
         with refusing(instrument=instrument, quantity=quantity, price=price, reference=reference):

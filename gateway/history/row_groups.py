@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -78,17 +77,6 @@ class RowGroupFile:
             _write_struct(out, footer)
             self._file.write(out + len(out).to_bytes(4, "little") + _MAGIC)
         self._file.close()
-
-    def __enter__(self) -> RowGroupFile:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _moved(group: Struct, by: int, ordinal: int) -> Struct:

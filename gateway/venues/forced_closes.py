@@ -82,7 +82,7 @@ class ForcedCloses:
         # EXTERNAL last: what is left if the process ends between two records is a break of it.
         for row in sorted(rows, key=lambda row: row["strategy"] == _EXTERNAL):
             quantity = Decimal(str(row["quantity"]))
-            self._engine.close_book(
+            self._engine.adopt_position(
                 account=fill.account,
                 instrument=symbol,
                 leg=fill.leg,
@@ -92,6 +92,7 @@ class ForcedCloses:
                 price=fill.price,
                 reference=_reference(fill, row["strategy"]),
                 actor="gateway",
+                is_expired=True,
             )
             held -= quantity
             log.warning(

@@ -2,6 +2,7 @@
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -39,7 +40,7 @@ def plain(path, groups):
 
 def joined(path, groups, **more):
     options = parquet_options(groups[0].schema) | more
-    with RowGroupFile(path) as file, ThreadPoolExecutor(2) as threads:
+    with closing(RowGroupFile(path)) as file, ThreadPoolExecutor(2) as threads:
         for group in threads.map(lambda rows: encode_group(rows, options), groups):
             file.append(group)
     return path.read_bytes()
