@@ -57,9 +57,11 @@ class DeskWords(NamedTuple):
         """The replica, and what its state is valued from. click.BadParameter, CommandFailure: what
         was typed is wrong, or not there."""
         settings, named = options_of(self.options_file), named_marks(self.marks, self.mark_words)
+        if self.live_marks:
+            need_running(self.ring_directory, self.as_of)
         replica, now_ns = desk_at(self.directory, self.ring_directory, self.as_of, self.archive)
         need_known(named, replica.registry("instrument"), "--mark", "--marks")
-        marks = with_live(named, self.ring_directory, self.as_of, is_wanted=self.live_marks)
+        marks = with_live(named, self.ring_directory) if self.live_marks else named
         return replica, valued(replica, settings, marks, now_ns=now_ns, volatilities=volatilities)
 
 
@@ -114,18 +116,18 @@ def named_marks(path: Path | None, words: Sequence[str]) -> dict[str, MarkPrice]
     return found
 
 
-def with_live(
-    named: Mapping[str, MarkPrice], ring_directory: str, as_of: str | None, *, is_wanted: bool
-) -> dict[str, MarkPrice]:
-    """The marks of the running gateway with their ages, and over them those that are named."""
-    if not is_wanted:
-        return dict(named)
+def need_running(ring_directory: str, as_of: str | None) -> None:
+    """click.BadParameter: nothing runs whose marks --live-marks could take."""
     if as_of is not None:
         raise click.BadParameter("are of now, not of --as-of", param_hint="--live-marks")
     if not ring_directory:
         raise click.BadParameter("needs --ring-directory", param_hint="--live-marks")
     if not Path(ring_directory).is_dir():
         raise click.BadParameter("no gateway runs at --ring-directory", param_hint="--live-marks")
+
+
+def with_live(named: Mapping[str, MarkPrice], ring_directory: str) -> dict[str, MarkPrice]:
+    """The marks of the running gateway with their ages, and over them those that are named."""
     live, _ = aged_marks(LiveFiles(Path(ring_directory)).marks, process.wall_ns)
     return live | dict(named)
 

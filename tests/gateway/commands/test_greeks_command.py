@@ -100,7 +100,9 @@ def test_a_moment_of_the_past_has_its_own_positions_and_time(desk, tmp_path):
     late = told(NOW)
     assert (held(late), late["sequence"] > before) == ("1000", True), "beyond the end: the newest"
     assert late["time_ns"] > then["time_ns"] + 3600 * 10**9 - 1
-    missing = CliRunner().invoke(root, ["greeks", desk.journal, "--as-of", "999999"])
+    missing = CliRunner().invoke(
+        root, ["greeks", desk.journal, "--ring-directory", desk.ring, "--as-of", "999999"]
+    )
     assert missing.exit_code == 1 and "OUT_OF_RANGE" in missing.stderr
 
 

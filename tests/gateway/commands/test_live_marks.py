@@ -80,6 +80,7 @@ def test_live_marks_without_a_gateway_or_of_another_time_are_refused(
     gone = ("--ring-directory", str(tmp_path / "gone"))
     result = call(desk, tmp_path, command, "--live-marks", *gone)
     assert result.exit_code == 2 and "no gateway runs at --ring-directory" in result.output
+    desk.engine.stop()
     assert call(desk, tmp_path, command, *gone).exit_code == 0, "what is on disk is read"
 
 
