@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from gateway.api import Instrument, RefusedError, VenueProtocolError
 from gateway.core.engine import Engine
 from gateway.venues.breaks import Finding
 
-__all__ = ["define_instruments", "instrument_of_row"]
+__all__ = ["define_instruments", "held_though_missing", "instrument_of_row"]
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +31,12 @@ _FIXED = (
 )
 
 
-def define_instruments(engine: Engine, venue: str, told: Sequence[object]) -> list[Finding]:
+def define_instruments(
+    engine: Engine, venue: str, told: Sequence[object]
+) -> tuple[list[Finding], list[Finding]]:
     """Define all that the venue told. A rule the engine cannot change leaves the old one in force
-    and is a finding; so is an instrument of ours the venue no longer lists, which takes no new
-    orders from then on."""
+    and is a finding; so is, apart from those, an instrument of ours the venue no longer lists,
+    which takes no new orders from then on."""
     rows = {
         str(row["name"]): row
         for row in engine.native.registry("instrument")
@@ -49,8 +52,19 @@ def define_instruments(engine: Engine, venue: str, told: Sequence[object]) -> li
             engine.define_instrument(venue, each)
         except RefusedError as error:
             findings.append(_changed(venue, each, rows.get(each.symbol), error))
-    findings += [_vanished(engine, venue, rows[name]) for name in rows if name not in seen]
-    return findings
+    return findings, [_vanished(engine, venue, rows[name]) for name in rows if name not in seen]
+
+
+async def held_though_missing(engine: Engine, missing: Sequence[Finding]) -> list[Finding]:
+    """Those of an instrument in which something is held or open. Expiries and delistings leave many
+    others behind, with nothing for anybody to settle."""
+    if not missing:
+        return []
+    positions = await engine.positions()
+    alive = {row["instrument"] for row in positions if Decimal(str(row["quantity"]))}
+    async for page in engine.order_pages():
+        alive.update(row["instrument"] for row in page)
+    return [each for each in missing if each.instrument in alive]
 
 
 def instrument_of_row(row: Mapping[str, Any]) -> Instrument:

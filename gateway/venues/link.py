@@ -258,6 +258,8 @@ class VenueLink:
         async with self._one_run:
             await self.session.drain()
             self.session.forced_closes.close_books()
+            await self.reconciler.tell_missing()
+        self.reconciler.tell_breaks()
 
     async def _refresh_instruments(self) -> None:
         """Nothing in flight is touched. A failure is tried again, each time a little later."""

@@ -22,7 +22,7 @@ from gateway.venues.client_order_ids import epoch_of
 from gateway.venues.doubts import Doubts, is_held_here, never_worked
 from gateway.venues.holdings import Holdings, money_of
 from gateway.venues.inbound import Fact, facts_of_report, is_enlarged, lacks_fills
-from gateway.venues.instruments import define_instruments
+from gateway.venues.instruments import define_instruments, held_though_missing
 from gateway.venues.outbound import Outbound
 from gateway.venues.payments import Payments
 from gateway.venues.quarantine import Quarantine
@@ -88,6 +88,7 @@ class Reconciler:
         self.doubts = Doubts(session)
         self._holdings = Holdings(session, adapter, self._payments, self._catch_up)
         self._unbooked: list[Finding] = []
+        self._missing: list[Finding] = []  # instruments that the venue no longer lists
         self._gaps = 0
         self._run_ns = 0
         self._rules: dict[str, Row] | None = None
@@ -102,6 +103,7 @@ class Reconciler:
         await self.define_instruments()
         for account in self._accounts:
             await self._account(account, result)
+        await self.tell_missing()
         result.breaks = self.tell_breaks()
         self._session.health.unsettled = [str(each) for each in result.unsettled + result.lacking]
         result.is_cut = self._is_cut()
@@ -140,11 +142,16 @@ class Reconciler:
     async def define_instruments(self) -> None:
         """Ask for the venue's instruments and take over what may change. Touches no order."""
         told = await self._adapter.instruments()
-        findings = define_instruments(self._engine, self._session.venue, told)
-        kinds: tuple[BreakKind, ...] = ("instrument_changed", "instrument_missing")
-        self.ledger.compared(kinds, "", findings, self._engine.now_ns())
+        findings, self._missing = define_instruments(self._engine, self._session.venue, told)
+        self.ledger.compared(("instrument_changed",), "", findings, self._engine.now_ns())
+        await self.tell_missing()
         self._session.defined()
         self._on_instruments()
+
+    async def tell_missing(self) -> None:
+        """What is no longer listed, as far as something is held or open in it now."""
+        held = await held_though_missing(self._engine, self._missing)
+        self.ledger.compared(("instrument_missing",), "", held, self._engine.now_ns())
 
     async def _account(self, account: AccountTerms, result: Result) -> None:
         self._unbooked.clear()

@@ -8,7 +8,7 @@ import pytest
 from live_world import INSTRUMENT
 from native_world import LIMITS, open_world
 
-from gateway.api import MarkReport, RefusedError, VenueUnavailable
+from gateway.api import MarkReport, PositionReport, RefusedError, VenueUnavailable
 from gateway.testing import until
 
 pytestmark = pytest.mark.asyncio
@@ -113,20 +113,55 @@ async def test_a_multiplier_that_changed_is_a_break_and_stops_that_instrument_al
         assert await world.submit("c3")
 
 
-async def test_a_symbol_that_vanished_is_named_and_takes_no_new_orders(ring_directory):
+async def test_a_symbol_that_vanished_takes_no_new_orders_and_is_no_break_while_it_is_empty(
+    ring_directory,
+):
     async with running(ring_directory) as world:
         world.listed = []
         world.adapter.port.instruments_changed()
-        await until(lambda: world.link.health.breaks)
-        assert world.link.health.breaks == ["BTC-USDT.sim: the venue no longer lists it"]
-        assert rules(world)["is_tradable"] is False
+        await until(lambda: rules(world)["is_tradable"] is False)
         with pytest.raises(RefusedError) as refused:
             await world.submit()
         assert refused.value.code == "INSTRUMENT_HALTED"
+        await world.link.reconcile_now()
+        assert world.link.health.breaks == []
         world.listed = [INSTRUMENT]
         world.adapter.port.instruments_changed()
-        await until(lambda: not world.link.health.breaks)
+        await until(lambda: rules(world)["is_tradable"] is True)
         assert await world.submit("c2")
+
+
+async def test_what_lives_in_a_symbol_that_vanished_is_a_break_until_it_is_gone(ring_directory):
+    async with running(ring_directory) as world:
+        entry = await world.submit("c1", quantity="3")
+        leave = await world.submit("c2", side="sell", price="101", quantity="3")
+        session = world.link.session
+        session.accepted(entry, "v1")
+        session.accepted(leave, "v2")
+        await world.sends()
+        world.adapter.open = [
+            world.report(entry, "WORKING", quantity="3"),
+            world.report(leave, "WORKING", side="sell", price="101", quantity="3"),
+        ]
+
+        async def breaks():
+            await world.sends()
+            await world.link.reconcile_now()
+            return world.link.health.breaks
+
+        missing = ["BTC-USDT.sim: the venue no longer lists it"]
+        assert await breaks() == []
+        world.listed = []
+        assert await breaks() == missing, "orders work there"
+        world.adapter.open = []
+        session.filled(world.fill(entry, "t1", "3", venue_order_id="v1"))
+        session.canceled(leave, "by its owner")
+        held = PositionReport(account="main", instrument="BTCUSDT", leg="net", quantity="3")
+        world.adapter.position = [held]
+        assert await breaks() == missing, "a position is held"
+        world.adapter.position = []
+        session.filled(world.fill(leave, "t2", "3", side="sell", price="101"))
+        assert await breaks() == []
 
 
 async def test_a_venue_that_does_not_answer_leaves_the_old_rules_until_it_does(ring_directory):
