@@ -84,7 +84,8 @@ class Book:
         self.totals: dict[tuple[int, int], _Totals] = defaultdict(_Totals)
         self.held: dict[Route, int] = defaultdict(int)  # fills added up
         self.valued: dict[Route, int] = defaultdict(int)  # amount of what is held, signed
-        self.fills: dict[tuple[int, int, int, str], int] = {}
+        self.fills: dict[int, int] = {}  # by the engine's own count of executions
+        self._executions = 0
         self._placed: dict[Route, int] = defaultdict(int)
         self.unvalued: set[Route] = set()  # since a revision, until their next fill
         self._newest: dict[Route, int] = {}  # price of the newest fill by the venue's time
@@ -92,6 +93,7 @@ class Book:
     def apply(self, record: Row) -> None:
         """Any record."""
         kind = record["kind"]
+        self._executions += kind in ("order_filled", "position_adopted")
         if kind == "currency_rate_set":
             self.rates[record["currency"]] = record["rate_e8"]
         elif kind in ("order_new", "order_adopted"):
@@ -176,7 +178,7 @@ class Book:
     def _fill(self, record: Row) -> None:
         order = self.orders.get(record["order_id"])
         route = self._route(record)
-        self.fills[_fill_key(record)] = _signed(record)
+        self.fills[self._executions] = _signed(record)
         if not record.get("booked_before"):
             self._newest[route] = self._own_scale(record)
         # One that came late is no newer price: what is held stays valued at the newest fill's.
@@ -190,10 +192,10 @@ class Book:
     def _revise(self, record: Row) -> None:
         """Another quantity in the place of an earlier fill's, 0 = it never was."""
         route, order = self._route(record), self.orders.get(record["order_id"])
-        key, now = _fill_key(record), _signed(record)
+        ordinal, now = record["fill_ordinal"], _signed(record)
         self._newest.pop(route, None)
-        before = self.fills.get(key)
-        self.fills[key] = now
+        before = self.fills.get(ordinal)
+        self.fills[ordinal] = now
         if before is None:  # nobody here has seen the fill: the record's word is taken
             self._move(route, record["position_quantity"], 0)
             return
@@ -254,10 +256,6 @@ class Book:
 def _signed(record: Row) -> int:
     quantity: int = record["quantity"]
     return quantity if record["side"] == BUY else -quantity
-
-
-def _fill_key(record: Row) -> tuple[int, int, int, str]:
-    return record["account"], record["instrument"], record["order_id"], record["trade_id"]
 
 
 def gate_price(side: int, price: int, reference: int) -> int:

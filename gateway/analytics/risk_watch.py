@@ -22,6 +22,7 @@ from gateway.analytics.margin_watch import (
 from gateway.analytics.portfolio_greeks import unit_greeks_command
 from gateway.analytics.watch_memory import Told, WatchMemory
 from gateway.analytics.watch_policy import LIMIT_LEVELS, WatchPolicy
+from gateway.config.halt_reasons import QUARANTINE_ACTOR, is_given_back_to
 
 __all__ = [
     "Command",
@@ -36,7 +37,6 @@ LevelEntity = tuple[str, str]  # level, name; the firm has no name
 GREEKS = ("delta_cash", "gamma_cash", "vega")
 _REASON_MAX, _SUBJECT_MAX = 48, 80  # as the API takes them
 _NS = 10**9
-_RECONCILIATION = "reconciliation"  # what halts over our state and gives it back
 _UNSENT_MAX = 256
 _UNSET: Row = {"state": "active", "is_latch": False, "actor": ""}
 _CLEAR = ("ok", "warning")
@@ -197,11 +197,14 @@ class RiskWatch:
     # Trading states.
 
     def _see(self, states: Mapping[LevelEntity, Row]) -> None:
-        """Whose the reductions are. A quarantine in between gives back what stood, in its name."""
+        """Whose the reductions are. A quarantine in between gives back what stood, in its name; it
+        says whose that was, for another may have reduced since the last look."""
+        actor = self._policy.actor
         for place, row in states.items():
-            if row["state"] == "reducing" and row["actor"] == self._policy.actor:
+            is_back = row["actor"] == QUARANTINE_ACTOR and is_given_back_to(row["reason"], actor)
+            if row["state"] == "reducing" and row["actor"] == actor:
                 self._ours.add(place)
-            elif row["state"] == "active" or row["actor"] != _RECONCILIATION:
+            elif row["state"] == "active" or not is_back:
                 self._ours.discard(place)
 
     def _states(self, accounts: Sequence[Row], states: Mapping[LevelEntity, Row]) -> list[Command]:

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gateway.api import RefusedError
+from gateway.config.halt_reasons import QUARANTINE_ACTOR, is_given_back_to
 from gateway.entry.api_messages import SetTradingState
 from gateway.entry.keys import Identity
-from gateway.venues.quarantine import ACTOR, is_given_back_to
 
 __all__ = ["check_own", "require_risk"]
 
@@ -53,7 +53,7 @@ def check_own(states: Iterable[Row], message: SetTradingState) -> None:
 
 def _is_own(standing: Row, actor: str) -> bool:
     """A quarantine gives a reduction back in its own name and says whose it was."""
-    is_back = standing["actor"] == ACTOR and is_given_back_to(standing["reason"], actor)
+    is_back = standing["actor"] == QUARANTINE_ACTOR and is_given_back_to(standing["reason"], actor)
     return standing["actor"] == actor or is_back
 
 

@@ -32,7 +32,8 @@ WINDOW_DAYS = 30
 Row = dict[str, Any]
 Asset = tuple[str, str]  # coin and the money it was traded for
 _BUY, _SPOT = 1, 1
-_EXECUTIONS = ("order_filled", "fill_busted", "fill_corrected", "position_adopted")
+_REVISIONS = ("fill_busted", "fill_corrected")
+_EXECUTIONS = ("order_filled", "position_adopted", *_REVISIONS)
 
 
 class Trade(NamedTuple):
@@ -162,23 +163,24 @@ def trades_of(records: Iterable[Mapping[str, Any]], zone: ZoneInfo) -> dict[Asse
     """Executions of spot instruments, and positions taken over, as trades of their coin, by coin
     and money; days are those of the zone by the venue's time, by the journal's where it told none.
     A bust or correction takes the place of its fill. Fees are no part of the money."""
-    names, fills = NamesLearned(), dict[tuple[int, int, int, str], tuple[Asset, Trade]]()
+    names, fills = NamesLearned(), dict[int, tuple[Asset, Trade]]()
+    executions = 0
     for record in records:
         names.learn(record)
         if record["kind"] not in _EXECUTIONS:
             continue
+        executions += record["kind"] not in _REVISIONS
+        ordinal = record.get("fill_ordinal", executions)
         rules = names.row("instrument", record["instrument"])
         if rules["instrument_kind"] != _SPOT:
             continue
         asset = names.name("currency", rules["base"]), names.name("currency", rules["quote"])
         quantity = Fraction(record["quantity"], 10 ** rules["quantity_scale"])
         signed = quantity if record["side"] == _BUY else -quantity
-        order_id = record.get("order_id", -record["sequence"])  # a taken-over position has none
-        key = record["account"], record["instrument"], order_id, record.get("trade_id", "")
-        before = fills.get(key)
+        before = fills.get(ordinal)
         time_ns = record.get("venue_time_ns") or record["time_ns"]
         day = before[1].day if before else day_of(time_ns, zone)
-        fills[key] = asset, Trade(day, signed, Fraction(record["value"]))
+        fills[ordinal] = asset, Trade(day, signed, Fraction(record["value"]))
     found: dict[Asset, list[Trade]] = defaultdict(list)
     for asset, trade in fills.values():
         if trade.quantity:

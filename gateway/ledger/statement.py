@@ -130,7 +130,8 @@ class Movements:
         self._day, self._names = day, NamesLearned()
         self._orders: dict[int, tuple[int, int]] = {}  # strategy, margin mode
         self._realised: dict[tuple[int, int, int, int, int], Decimal] = defaultdict(Decimal)
-        self._seen: dict[tuple[int, int, int, str], Row] = {}
+        self._seen: dict[int, Row] = {}  # by the engine's own count of executions
+        self._executions = 0
 
     def add(self, record: Row) -> None:
         """The next record of the journal, from its first one on."""
@@ -141,10 +142,11 @@ class Movements:
         elif kind == "order_adopted":
             self._orders[record["order_id"]] = record["strategy"], self._mode(record)
         elif kind in ("order_filled", "position_adopted"):
-            self._execution(record, None)
+            self._executions += 1
+            self._execution(record, self._executions, None)
         elif kind in ("fill_busted", "fill_corrected"):
-            key = record["account"], record["instrument"], record["order_id"], record["trade_id"]
-            self._execution(record, self._seen.get(key))
+            ordinal = record["fill_ordinal"]
+            self._execution(record, ordinal, self._seen.get(ordinal))
         elif kind == "funding":
             self._cash(record, record["currency"], "funding", Decimal(record["amount"]))
         elif kind == "balance_changed":
@@ -152,11 +154,9 @@ class Movements:
             word = _REASONS[reason] if reason < len(_REASONS) else "adjustment"
             self._cash(record, record["currency"], word, Decimal(record["amount"]))
 
-    def _execution(self, record: Row, before: Row | None) -> None:
+    def _execution(self, record: Row, ordinal: int, before: Row | None) -> None:
         """A fill, a position that was taken over, or another fill in the place of `before`."""
-        if "trade_id" in record:
-            key = record["account"], record["instrument"], record["order_id"], record["trade_id"]
-            self._seen[key] = record
+        self._seen[ordinal] = record
         rules = self._names.row("instrument", record["instrument"])
         strategy, mode = self._book(record)
         place = (record["account"], record["instrument"], strategy, record["leg"], mode)

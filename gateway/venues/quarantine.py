@@ -6,45 +6,30 @@ never touched, and what a person enabled again stays enabled.
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from gateway.api import RefusedError
+from gateway.config.halt_reasons import QUARANTINE_ACTOR, digest_of, given_back
 from gateway.core.engine import Engine
 from gateway.venues.breaks import IN_DOUBT, REALISED_BY_BOOK, Break
 
-__all__ = ["ACTOR", "Quarantine", "is_given_back_to"]
+__all__ = ["Quarantine"]
 
 log = logging.getLogger(__name__)
 
-ACTOR = "reconciliation"
 Place = tuple[str, str]  # level and name
 Row = Mapping[str, Any]
 _REASON_MAX = 48  # as the journal stores it
 # What a halt found, kept in the journal with it; in brackets who had reduced.
 _REDUCING, _LATCHED = "was reducing", "was latched"
-_MARK = re.compile(r"(?:was reducing|its breaks are resolved) \(([0-9a-f]{8})\)")
-
-
-def is_given_back_to(reason: str, actor: str) -> bool:
-    """Whether a state that a quarantine gave back for this reason had been set by this actor."""
-    mark = _MARK.match(reason)
-    return mark is not None and mark[1] == _digest(actor)
 
 
 def _owner(standing: Row) -> str:
     """Whose a reduction is, also one that an earlier quarantine gave back."""
-    mark = _MARK.match(str(standing["reason"]))
-    is_back = standing["actor"] == ACTOR and mark is not None
-    return mark[1] if is_back and mark else _digest(str(standing["actor"]))
-
-
-def _digest(actor: str) -> str:
-    """A reason of the journal has no room for a name."""
-    return hashlib.sha256(actor.encode()).hexdigest()[:8]
+    owner = given_back(str(standing["reason"])) if standing["actor"] == QUARANTINE_ACTOR else ""
+    return owner or digest_of(str(standing["actor"]))
 
 
 class Quarantine:
@@ -94,15 +79,17 @@ class Quarantine:
         held = {self.place_of(each) for each in open_breaks}
         for row in self._engine.native.trading_states():
             place = str(row["level"]), str(row["name"])
-            is_ours = row["state"] == "halted" and row["actor"] == ACTOR and self._owns(place)
+            is_ours = (
+                row["state"] == "halted" and row["actor"] == QUARANTINE_ACTOR and self._owns(place)
+            )
             if not is_ours or place in held:
                 continue
             # What was reduced before is reduced again: a lifted halt loosens nothing else.
             is_latch = str(row["reason"]).startswith(_LATCHED)
             is_reduced = is_latch or str(row["reason"]).startswith(_REDUCING)
             state = "reducing" if is_reduced else "active"
-            mark = _MARK.match(str(row["reason"]))
-            reason = f"its breaks are resolved ({mark[1]})" if mark else "its breaks are resolved"
+            owner = given_back(str(row["reason"]))
+            reason = f"its breaks are resolved ({owner})" if owner else "its breaks are resolved"
             self._set(place, state, reason, is_latch=is_latch)
 
     def _owns(self, place: Place) -> bool:
@@ -124,7 +111,12 @@ class Quarantine:
         log.error("%s: %s %s is %s: %s", self._venue, level, name, state, reason)
         try:
             self._engine.set_trading_state(
-                level, name, state, is_latch=is_latch, actor=ACTOR, reason=reason[:_REASON_MAX]
+                level,
+                name,
+                state,
+                is_latch=is_latch,
+                actor=QUARANTINE_ACTOR,
+                reason=reason[:_REASON_MAX],
             )
         except RefusedError as error:
             log.error("%s: %s %s not %s: %s", self._venue, level, name, state, error)

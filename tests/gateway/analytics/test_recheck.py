@@ -249,6 +249,13 @@ def test_a_book_that_is_not_the_sum_of_its_fills_is_found(world):
     assert rules(rechecked(broken)) == {"POSITION_NOT_ITS_FILLS"}
 
 
+def test_trades_of_nobody_s_orders_may_share_an_id(world):
+    world.fill(0, "2", side=BUY, venue_order="a", trade="T1")
+    world.fill(0, "1", side=SELL, venue_order="b", trade="T1")
+    world.revise(0, "T1", 1, "0", side=BUY, venue_order="a")
+    assert rechecked(records_of(world)).is_clean
+
+
 def test_a_random_desk_that_meets_its_limits_all_the_time_is_clean(world):
     tight = {
         "position_long_max": "14", "position_short_max": "12", "order_quantity_max": "3",

@@ -13,6 +13,7 @@ from watched_desk import WatchedDesk, long_desk
 from gateway.analytics.risk_watch import RiskWatch, listed
 from gateway.analytics.watch_policy import GreekLimit, WatchPolicy, load_policy
 from gateway.config.faults import ConfigError
+from gateway.config.halt_reasons import QUARANTINE_ACTOR, digest_of
 from gateway.core.refusals import describe_number
 
 POLICY = WatchPolicy(tells_headroom=False, tells_greeks=False)
@@ -106,11 +107,12 @@ def test_a_state_that_another_person_set_is_not_lifted(desk):
     assert desk.state() == "reducing"
 
 
-def quarantined(world):
+def quarantined(world, owner):
     """A break halts the account and is resolved again, as gateway.venues.quarantine does it."""
-    set_state(world, 2, "reconciliation", "was reducing: break 1 position_differs")
+    mark = digest_of(owner)
+    set_state(world, 2, QUARANTINE_ACTOR, f"was reducing ({mark}): break 1 position_differs")
     yield
-    set_state(world, 1, "reconciliation", "its breaks are resolved")
+    set_state(world, 1, QUARANTINE_ACTOR, f"its breaks are resolved ({mark})")
 
 
 def set_state(world, state, actor, reason="test"):
@@ -123,7 +125,7 @@ def test_what_a_break_gives_back_is_lifted_only_where_the_watch_had_reduced(desk
             set_state(desk.world, 1, "alice")
         desk.mark("84.9")
         desk.turn()
-        halt = quarantined(desk.world)
+        halt = quarantined(desk.world, desk.policy.actor if is_ours else "alice")
         next(halt)
         desk.turn()
         next(halt, None)
@@ -132,6 +134,19 @@ def test_what_a_break_gives_back_is_lifted_only_where_the_watch_had_reduced(desk
         desk.turn()
         assert desk.state() == ("active" if is_ours else "reducing")
         set_state(desk.world, 0, "alice")
+
+
+def test_what_another_reduced_between_two_looks_is_not_lifted_when_a_break_gives_it_back(desk):
+    desk.mark("84.9")
+    desk.turn()
+    assert desk.state() == "reducing"
+    set_state(desk.world, 1, "bob")
+    list(quarantined(desk.world, "bob"))
+    desk.mark("100")
+    for _ in range(3):
+        desk.turn()
+    assert desk.state() == "reducing", "it is bob's"
+    assert not [text for text in desk.told if "CONFLICT" in text]
 
 
 def test_who_sets_a_state_between_the_look_and_the_command_is_not_overruled(desk):

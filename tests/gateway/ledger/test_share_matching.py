@@ -7,7 +7,7 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from click.testing import CliRunner
-from engine_world import SELL
+from engine_world import BUY, SELL
 
 from gateway.__main__ import root
 from gateway.journal import reader
@@ -99,6 +99,17 @@ def test_a_fill_told_late_counts_on_the_day_of_its_trade(world):
     records = reader.decoded(world.journal, ring_directory=world.ring)
     ((found,),) = trades_of(records, ZoneInfo("UTC")).values()
     assert found.day == day_of(traded_ns, ZoneInfo("UTC"))
+
+
+def test_trades_of_nobody_s_orders_may_share_an_id(world):
+    """A trade with oneself, or a venue that counts trades by order."""
+    world.fill(0, "2", "100", side=BUY, venue_order="a", trade="T1")
+    world.fill(0, "1", "100", side=SELL, venue_order="b", trade="T1")
+    world.fill(0, "4", "100", side=BUY, venue_order="c", trade="T1")
+    world.revise(0, "T1", 1, "3", "100", side=BUY, venue_order="c")
+    records = reader.decoded(world.journal, ring_directory=world.ring)
+    (found,) = trades_of(records, ZoneInfo("UTC")).values()
+    assert [each.quantity for each in found] == [2, -1, 3]
 
 
 def test_a_position_taken_over_was_acquired_and_other_moneys_are_named():

@@ -196,6 +196,14 @@ def test_what_does_not_tie_is_not_stated(world, monkeypatch):
     assert "NOT_TIED" in failed.stderr
 
 
+def test_trades_of_nobody_s_orders_may_share_an_id(world):
+    world.fill(0, "2", "100", side=BUY, venue_order="a", trade="T1")
+    world.fill(0, "1", "100", side=SELL, venue_order="b", trade="T1")
+    world.revise(0, "T1", 1, "0", side=BUY, venue_order="a")
+    (row,) = [row for row in stated(world, day_at(world))["balances"] if row["currency"] == "BTC"]
+    assert Decimal(row["after"]) == world.balance("BTC") == -1
+
+
 def test_a_day_without_a_record_says_so(world):
     world.fill(0, "2", "100", venue_order="x")
     for day in ("1999-01-01", "2199-01-01"):
