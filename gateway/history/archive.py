@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from gateway.history.catalog import VERSION, Catalog, Manifest
 from gateway.history.columns import TABLES, tables_of
-from gateway.history.durable import locked, remove_temporary
+from gateway.history.durable import locked, make_directory, remove_temporary
 from gateway.history.faults import ArchiveFault
 from gateway.history.key_states import KEYED, KeyStates
 from gateway.history.marks import close_days
@@ -238,7 +238,7 @@ class Archiver:
 
     def _write_snapshot(self) -> None:
         place = self._archive / STATE_DIRECTORY
-        place.mkdir(exist_ok=True)
+        make_directory(place)
         self._step("snapshot")
         self._extractor.write_snapshot(str(place))
         self._since_snapshot = 0

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from gateway.history.durable import Step, sync_directory, write_file
+from gateway.history.durable import Step, make_directory, sync_directory, write_file
 from gateway.history.faults import ArchiveFault
 
 __all__ = ["ArchivedFile", "Catalog", "DayManifest", "Manifest", "RowFile", "stamp_of"]
@@ -218,7 +218,7 @@ class Catalog:
 
     def _write(self, name: str, manifest: Manifest | DayManifest, step: Step) -> None:
         place = self.directory / _MANIFESTS
-        place.mkdir(parents=True, exist_ok=True)
+        make_directory(place)
         data = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
         write_file(place / name, data, step)
 

@@ -16,6 +16,7 @@ __all__ = [
     "TEMPORARY",
     "held_alone",
     "locked",
+    "make_directory",
     "publish",
     "remove_temporary",
     "sync_directory",
@@ -34,7 +35,7 @@ Step = Callable[[str], None]
 def locked(archive: Path) -> Iterator[None]:
     """Only one program at a time changes an archive; questions need no lock. ArchiveFault: another
     one does."""
-    archive.mkdir(parents=True, exist_ok=True)
+    make_directory(archive)
     with contextlib.ExitStack() as held:
         try:
             held.enter_context(held_alone(archive / _LOCK))
@@ -74,6 +75,15 @@ def publish(targets: Sequence[Path], step: Step) -> None:
     for directory in directories:
         step(f"directory {directory.name}")
     _at_once(sync_directory, directories)
+
+
+def make_directory(directory: Path) -> None:
+    """Makes it and what leads to it. Every new name is durable when this returns: the sync of a
+    file below does not carry those above it."""
+    missing = [each for each in (directory, *directory.parents) if not each.exists()]
+    directory.mkdir(parents=True, exist_ok=True)
+    for made in reversed(missing):
+        sync_directory(made.parent)
 
 
 def write_file(target: Path, data: bytes, step: Step) -> None:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from gateway.history.catalog import Manifest
 from gateway.history.columns import schema_of
+from gateway.history.durable import make_directory
 from gateway.history.written_files import WrittenFile
 
 __all__ = ["FINISHED_STATES", "KEYED", "KeyStates", "newest_per_key", "without_ended"]
@@ -85,7 +86,7 @@ class KeyStates:
         found = []
         for table, rows in self._newest.items():
             target = archive / "states" / table / f"segment-{segment:010d}.parquet"
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_directory(target.parent)
             file = WrittenFile(table, "", target, rows.num_rows)
             pq.write_table(rows, file.temporary, compression="zstd", compression_level=1)
             found.append(file)

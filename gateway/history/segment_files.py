@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gateway.history.columns import MONEY, TABLES, TEXT, WORD, schema_of
-from gateway.history.durable import temporary_of
+from gateway.history.durable import make_directory, temporary_of
 from gateway.history.row_groups import EncodedGroup, RowGroupFile, encode_group
 from gateway.history.written_files import WrittenFile
 
@@ -77,7 +77,7 @@ class SegmentFiles:
     def _file(self, table: str, day: str) -> RowGroupFile:
         if (table, day) not in self._files:
             path = self._path(table, day)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_directory(path.parent)
             self.step(f"write {table} {day}")
             self._files[table, day] = RowGroupFile(temporary_of(path))
         return self._files[table, day]

@@ -254,12 +254,17 @@ class VenueLink:
                         await self._audit()
 
     async def _close_expired(self) -> None:
-        """Books of what expired, once the fills are applied and no comparison is under way."""
-        async with self._one_run:
-            await self.session.drain()
-            self.session.forced_closes.close_books()
-            await self.reconciler.tell_missing()
-        self.reconciler.tell_breaks()
+        """Books of what expired, once the fills are applied and no comparison is under way. A
+        failure is looked at again after the next comparison."""
+        try:
+            async with self._one_run:
+                await self.session.drain()
+                self.session.forced_closes.close_books()
+                await self.reconciler.tell_missing()
+            self.reconciler.tell_breaks()
+        except Exception as error:  # this task must not end: nothing would be compared any more
+            self.session.forced_closes.is_due = False
+            self._failed("closing expired books", error)
 
     async def _refresh_instruments(self) -> None:
         """Nothing in flight is touched. A failure is tried again, each time a little later."""
@@ -417,4 +422,7 @@ class VenueLink:
         period = max(0.02, min(0.25, self.session.manifest.ack_timeout_ms / 4000))
         while True:
             await asyncio.sleep(period)
-            self.outbound.expire()
+            try:
+                self.outbound.expire()
+            except Exception as error:  # without this task no outcome would ever be unknown
+                self._failed("looking for overdue answers", error)

@@ -144,11 +144,14 @@ def test_all_are_synced_before_one_is_renamed_and_all_is_durable_before_the_mani
     named = [place for what, place in happened if what == "rename"]
     assert set(named[:-1]) == files and named[-1].endswith(".json")
     first, last = (happened.index(("rename", place)) for place in (named[0], named[-2]))
-    assert {place for _, place in happened[:first]} == {f"{file}.tmp" for file in files}
     directories = {str(Path(file).parent) for file in files}
+    tables = {str(Path(each).parent) for each in directories}
+    above = {str(tmp_path), str(tmp_path / "states"), *tables}  # where new directories are named
+    assert {place for _, place in happened[:first]} == {f"{file}.tmp" for file in files} | above
     count = last + 1 + len(directories)
     assert {place for _, place in happened[last + 1 : count]} == directories
     assert happened[count:] == [
+        ("sync", str(tmp_path)),  # the name of the manifests' directory
         ("sync", f"{named[-1]}.tmp"),
         ("rename", named[-1]),
         ("sync", str(Path(named[-1]).parent)),

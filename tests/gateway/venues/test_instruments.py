@@ -164,6 +164,27 @@ async def test_what_lives_in_a_symbol_that_vanished_is_a_break_until_it_is_gone(
         assert await breaks() == []
 
 
+async def test_a_failure_nobody_thought_of_ends_no_task(ring_directory, monkeypatch):
+    async with running(ring_directory) as world:
+
+        def fail():
+            raise RuntimeError("planted")
+
+        monkeypatch.setattr(world.link.session.forced_closes, "close_books", fail)
+        monkeypatch.setattr(world.link.outbound, "expire", fail)
+        world.link.session.forced_closes.is_due = True
+        world.link._news.set()
+        failures = world.link.health.counters
+        await until(lambda: failures["failures"] >= 3)
+        monkeypatch.undo()
+        looked = []
+        monkeypatch.setattr(world.link.outbound, "expire", lambda: looked.append(1))
+        await until(lambda: looked)
+        world.listed = []
+        world.adapter.port.instruments_changed()
+        await until(lambda: rules(world)["is_tradable"] is False)
+
+
 async def test_a_venue_that_does_not_answer_leaves_the_old_rules_until_it_does(ring_directory):
     async with running(ring_directory) as world:
         asked = []
