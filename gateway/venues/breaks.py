@@ -70,7 +70,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Break(msgspec.Struct, kw_only=True):
-    """A finding with its life. `resolution` "" = open."""
+    """A finding with its life. `resolution` "" = open. `is_halt_due`: the engine has not taken the
+    halt that its policy wants."""
 
     id: str
     venue: str
@@ -81,6 +82,7 @@ class Break(msgspec.Struct, kw_only=True):
     resolution: str = ""
     actor: str = ""
     resolved_ns: int = 0
+    is_halt_due: bool = False
 
     def row(self) -> dict[str, object]:
         """The row of GET /v1/breaks."""
@@ -233,6 +235,11 @@ class BreakLedger:
         for row in rows:
             row.policy = self._policies[row.finding.kind]  # as it is configured now
             (self._resolved if row.resolution else self._open)[row.id] = row
+
+    def keep(self) -> None:
+        """Breaks that were changed by whoever halts for them, over a restart."""
+        self._is_changed = True
+        self._write()
 
     def _write(self) -> None:
         if self._path is None or not self._is_changed:

@@ -39,7 +39,6 @@ class Quarantine:
         self._venue = venue
         self._engine = engine
         self._accounts = frozenset(accounts)
-        self._unset: set[str] = set()  # breaks whose halt the engine did not take
 
     def place_of(self, broken: Break) -> Place | None:
         """What the policy of a break stops; None = nothing."""
@@ -59,23 +58,21 @@ class Quarantine:
             return
         before = self._state(place)
         if before["state"] == "halted":
+            broken.is_halt_due = False
             return
         kept = ""
         if before["state"] != "active":
             kept = _LATCHED if before["is_latch"] else f"{_REDUCING} ({_owner(before)})"
             kept += ": "
-        if self._set(place, "halted", f"{kept}break {broken.id} {broken.finding.kind}"):
-            self._unset.discard(broken.id)
-        else:
-            self._unset.add(broken.id)
+        reason = f"{kept}break {broken.id} {broken.finding.kind}"
+        broken.is_halt_due = not self._set(place, "halted", reason)
 
-    def lift(self, open_breaks: Collection[Break]) -> None:
+    def lift(self, open_breaks: Collection[Break]) -> bool:
         """Enable what we halted and no open break holds any more; halt what could not be halted
-        before."""
-        self._unset &= {each.id for each in open_breaks}
-        for broken in open_breaks:
-            if broken.id in self._unset:
-                self.stop(broken)
+        before. Whether a break was changed by it."""
+        due = [each for each in open_breaks if each.is_halt_due]
+        for broken in due:
+            self.stop(broken)
         held = {self.place_of(each) for each in open_breaks}
         for row in self._engine.native.trading_states():
             place = str(row["level"]), str(row["name"])
@@ -91,6 +88,7 @@ class Quarantine:
             owner = given_back(str(row["reason"]))
             reason = f"its breaks are resolved ({owner})" if owner else "its breaks are resolved"
             self._set(place, state, reason, is_latch=is_latch)
+        return not all(each.is_halt_due for each in due)
 
     def _owns(self, place: Place) -> bool:
         level, name = place

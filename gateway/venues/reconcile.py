@@ -118,7 +118,8 @@ class Reconciler:
 
     def tell_breaks(self) -> list[str]:
         """Lift what no open break holds, and say in the health what is open."""
-        self._quarantine.lift(self.ledger.open())
+        if self._quarantine.lift(self.ledger.open()):
+            self.ledger.keep()
         self._session.health.breaks = self.ledger.lines()
         return self.ledger.lines()
 

@@ -12,6 +12,7 @@ from gateway.testing import until
 from gateway.venues import link as link_module
 from gateway.venues.breaks import BreakLedger, Finding
 from gateway.venues.link import VenueLink
+from gateway.venues.quarantine import Quarantine
 from gateway.venues.reconcile import AccountTerms
 
 NAME = INSTRUMENT.symbol
@@ -178,6 +179,35 @@ async def test_a_halt_that_the_engine_did_not_take_is_tried_again(monkeypatch):
     await world.reconcile()
     states = {row["name"]: row["state"] for row in world.native.trading_states()}
     assert states[NAME] == "halted" and len(calls) == 2
+    world.close()
+
+
+def test_a_halt_that_was_refused_is_due_over_a_restart_and_no_longer(tmp_path, monkeypatch):
+    world = World()
+    path = tmp_path / "breaks.json"
+
+    def started():
+        ledger = BreakLedger("sim", path=path)
+        quarantine = Quarantine("sim", world.engine, ["main"])
+        ledger.on_new = quarantine.stop
+        compare(ledger, finding())
+        if quarantine.lift(ledger.open()):
+            ledger.keep()
+
+    def refuses(*values, **named):
+        raise RefusedError("JOURNAL_BEHIND", field="journal", rule="no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.engine, "set_trading_state", refuses)
+        started()
+        assert halts(world) == set()
+    started()
+    assert halts(world) == {("instrument", NAME)}
+    world.engine.set_trading_state(
+        "instrument", NAME, "active", is_latch=False, actor="anna", reason="known"
+    )
+    started()
+    assert halts(world) == set(), "what a person enabled stays enabled"
     world.close()
 
 
