@@ -132,10 +132,11 @@ class Reconciler:
             rows += self._doubted_to_ask(account)
             if rows:
                 # Of somebody else's order without a name the list of open orders alone can tell.
+                asked_ns = self._engine.now_ns()
                 is_list_needed = not all(self._name_at_venue(row) for row in rows)
                 reports = await self._adapter.open_orders(account) if is_list_needed else ()
                 await self._apply_fills(account, rows)
-                await self._settle(account, rows, self._by_order_id(reports), result)
+                await self._settle(account, rows, self._by_order_id(reports), asked_ns, result)
                 self._tell_doubts(account)
                 self.tell_breaks()
         return result.unsettled + result.lacking
@@ -184,7 +185,7 @@ class Reconciler:
             and (int(row["order_id"]) not in by_id or self._is_unsure(row, by_id))
         ]
         unsure += self._completed(before, by_id)
-        await self._settle(account.name, unsure, by_id, result)
+        await self._settle(account.name, unsure, by_id, asked_ns, result)
         await self._compare(account.name, known_currencies, result.lacking)
 
     async def _compare(self, account: str, currencies: set[str], lacking: Sequence[int]) -> None:
@@ -340,9 +341,11 @@ class Reconciler:
         account: str,
         rows: Sequence[Row],
         open_reports: dict[int, OrderReport],
+        listed_ns: int,
         result: Result,
     ) -> None:
-        """Ask about each order by id, after the fills: what it says is newer than all we have."""
+        """Ask about each order by id, after the fills: what it says is newer than all we have.
+        listed_ns: when the open orders were asked for, which answer for what has no name."""
         for row in rows:
             order_id = int(row["order_id"])
             if self._outbound.is_sending(order_id):
@@ -351,7 +354,7 @@ class Reconciler:
             asked_ns = self._engine.now_ns()
             report = await self._query(account, row)
             if report is None and order_id in open_reports:
-                report = open_reports[order_id]
+                report, asked_ns = open_reports[order_id], listed_ns
             await self._settle_one(order_id, report, asked_ns, result)
 
     async def _query(self, account: str, row: Row) -> OrderReport | None:
@@ -388,6 +391,8 @@ class Reconciler:
                 result.lacking.append(order_id)
                 return
         facts = self._facts(order_id, row, report, is_proof=is_proof)
+        if int(row["updated_ns"]) > asked_ns:  # the stream may have told newer terms than these
+            facts = [fact for fact in facts if fact.kind != "replaced"]
         for fact in facts:
             self._session.tell(fact, EVIDENCE["query"])
         await self._session.drain()

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 from live_world import INSTRUMENT, MANIFEST, WINDOW_MS, BalanceReport, World
+from native_world import connected
 
 from gateway.api import (
     FundingReport,
@@ -153,6 +154,39 @@ async def test_a_replace_that_took_effect_is_found_in_force():
     row = world.row(order_id)
     assert (row["quantity"], row["pending"], row["state"]) == ("3", "", "NEW")
     world.close()
+
+
+@pytest.mark.parametrize("is_listed", [False, True], ids=["by id", "in the list"])
+async def test_terms_that_the_stream_told_while_the_venue_was_asked_stay(ring_directory, is_listed):
+    """Two requests are under way, so the row alone does not show which word is the newer one."""
+    world = await connected(ring_directory)
+    order_id = await world.submit()
+    session = world.link.session
+    session.accepted(order_id, "v1")
+    await world.sends()
+    await world.router.replace("desk", order_id, quantity="5")
+    await world.router.cancel("desk", order_id)
+    await world.sends()
+    before = world.report(order_id, "new", venue_order_id="v1")
+
+    async def answer():
+        world.advance(1)
+        session.replaced(order_id, price="100", quantity="5", venue_order_id="v1")
+        await session.drain()
+        return before
+
+    async def open_orders(account):
+        return [await answer() if is_listed else before]
+
+    async def query_order(account, client_order_id):
+        return None if is_listed else await answer()
+
+    world.adapter.open_orders, world.adapter.query_order = open_orders, query_order
+    await world.reconcile()
+    row = world.row(order_id)
+    assert (row["quantity"], row["state"], "cancel" in row["pending"]) == ("5", "NEW", True)
+    world.close()
+    world.native.stop()
 
 
 async def test_never_found_is_never_proof_when_the_manifest_says_so():
