@@ -380,7 +380,7 @@ class Daemon:
         write_private(places.run_file, json.dumps(run) + "\n")
         self._notifier.ready(f"serving {self.url}")
         log.info("serving", extra={"url": self.url, "epoch": self.native.epoch})
-        files = keep_live_files(self.native, places.ring_directory, more=self._venue_counts)
+        files = keep_live_files(self.native, places.ring_directory, more=self._live_counts)
         own = self.settings.gateway
         day = TradingDay.of(own.day_ends_at, own.day_time_zone)
         kept = [
@@ -406,14 +406,16 @@ class Daemon:
         self._plugins.look_again(adapter)
         self.notes.plugins_changed(adapter)
 
-    def _venue_counts(self) -> dict[str, int]:
-        """What the observer shows of venues, which it knows from the counters file alone."""
+    def _live_counts(self) -> dict[str, int]:
+        """What the observer shows of venues, halts and doors, from the counters file alone."""
         found = {
             f"venue:{link.health.name}:{name}": count
             for link in self._links
             for name, count in link.health.counts().items()
         }
-        return found | self._doors.counts()
+        states = [row["state"] for row in self.desk.halts()]
+        held = {f"levels_{word}": states.count(word) for word in ("halted", "reducing")}
+        return found | held | self._doors.counts()
 
     async def _feed_watchdog(self, interval_seconds: float) -> None:
         """Fed only while the engine advances, not merely while this loop runs."""

@@ -31,8 +31,8 @@ def check_target(level: str, name: str) -> None:
 @click.command("kill")
 @click.argument("level", type=click.Choice(LEVELS))
 @click.argument("name", default="")
-@click.option("--actor", required=True, help="Who does this; it is journaled.")
-@click.option("--reason", required=True, help="Why; it is journaled.")
+@click.option("--actor", required=True, help="Who does this; journaled, 40 letters.")
+@click.option("--reason", required=True, help="Why; journaled, 48 letters.")
 @click.option("--keep-orders", is_flag=True, help="Halt only; leave open orders working.")
 @click.option("--word", "is_word", is_flag=True, help="Firm only: past the API, by shared memory.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -73,7 +73,8 @@ def command(
         click.echo(
             f"{level} {name}".rstrip() + " is halted" + (f", {sent} cancels" if sent else "")
         )
-        click.echo(f"Lift it with `gateway enable {level} {name}`.".replace(" `.", "`."))
+        target = f"{level} {name}".rstrip()
+        click.echo(f"Lift it with `gateway enable {target} --actor NAME --reason TEXT`.")
 
 
 def halt_by_word(level: str, keep_orders: bool, config_file: Path | None, as_json: bool) -> None:
@@ -89,4 +90,7 @@ def halt_by_word(level: str, keep_orders: bool, config_file: Path | None, as_jso
     if as_json:
         print_json({"kill_word": word})
     else:
-        click.echo(f"kill word raised to {word}; lift the halt with `gateway enable firm`.")
+        click.echo(
+            f"kill word raised to {word}; lift the halt with "
+            "`gateway enable firm --actor NAME --reason TEXT`."
+        )

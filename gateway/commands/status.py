@@ -14,7 +14,7 @@ __all__ = ["command"]
 @connection_options
 @json_option
 def command(gateway: RunningGateway, as_json: bool) -> None:
-    """Show state, venues, open orders and the state hash of the running gateway.
+    """Show state, venues, open orders, halts and the state hash of the running gateway.
 
     \b
     Example:
@@ -28,3 +28,6 @@ def command(gateway: RunningGateway, as_json: bool) -> None:
     print_pairs(plain)
     click.echo()
     print_table(status.get("venues", []), ["name", "state", "reconciled"], "No venues.")
+    if halts := status.get("halts"):
+        click.echo()
+        print_table(halts, ["level", "name", "state", "breaker", "actor", "reason"], "")

@@ -1,6 +1,6 @@
 """What a running engine needs once a second: a steered clock, a new period when the trading day
 ends, a new epoch before order ids run out, a look at whether its thread is still where it was
-pinned. Off the order path; must never decide about an order.
+pinned and its journal can be written. Off the order path; must never decide about an order.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class Upkeep:
         self._day = day or TradingDay()
         self._is_clock_healthy = True
         self._is_where_started = True
+        self._is_journal_written = True
 
     async def keep(self, interval_seconds: float = 1.0) -> None:
         """Until cancelled."""
@@ -40,9 +41,10 @@ class Upkeep:
             await asyncio.sleep(interval_seconds)
 
     def once(self) -> None:
-        """Clock, period, epoch, CPU."""
+        """Clock, period, epoch, CPU, journal."""
         self._steer_clock()
         self._check_cpu()
+        self._check_journal()
         self._end_the_day()
         if self._native.order_ids_left() < ORDER_IDS_LEFT_MIN and self._native.raise_epoch():
             log.warning("order ids ran low: the epoch was raised to %d", self._native.epoch)
@@ -67,6 +69,17 @@ class Upkeep:
                 log.error(
                     "CPU_MOVED: the engine may run elsewhere than on the CPU it was pinned to"
                 )
+
+    def _check_journal(self) -> None:
+        """A full disk, say. The journal tries again by itself; each change is told once."""
+        is_written = not self._native.counters()["journal_failed"]
+        if is_written == self._is_journal_written:
+            return
+        self._is_journal_written = is_written
+        if is_written:
+            log.info("the journal is written again")
+        else:
+            log.error("the journal cannot be written: new orders are refused (JOURNAL_BEHIND)")
 
     def _steer_clock(self) -> None:
         """Small differences are slewed; a jump refuses new orders until the slew has caught up."""

@@ -111,6 +111,14 @@ Reason = Annotated[
         description="the reason, 1 to 48 printable ASCII characters",
     ),
 ]
+HastyText = Annotated[
+    str,
+    Meta(
+        max_length=2_000,
+        description="any text, at most 2,000 characters; what the journal has no room or letters "
+        "for is cut or replaced",
+    ),
+]
 TimeNs = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 Subject = Annotated[
     str,
@@ -204,12 +212,13 @@ class TellMeasures(Message, kw_only=True):
 
 
 class Kill(Message, kw_only=True):
-    """Halt one level entity with a latch; `cancel` also cancels its open orders."""
+    """Halt one level entity with a latch; `cancel` also cancels its open orders. Whoever is in a
+    hurry is not refused for a letter."""
 
     level: LevelName
     name: EntityName = ""
-    actor: Actor
-    reason: Reason
+    actor: HastyText
+    reason: HastyText
     cancel: bool = True
 
 
@@ -467,12 +476,15 @@ class NotedAnswer(msgspec.Struct):
 
 
 class StatusAnswer(msgspec.Struct, kw_only=True):
-    """The daemon in one object. The state hash belongs to `sequence`."""
+    """The daemon in one object. The state hash belongs to `sequence`. `reason`: why it does not
+    trade, "" = it does. `halts`: every level that holds orders back."""
 
     state: str
     live: bool
     ready: bool
     trading: bool
+    reason: str
+    halts: Rows
     sequence: int
     state_hash: str
     epoch: int

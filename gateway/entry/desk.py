@@ -29,6 +29,7 @@ from gateway.entry.api_messages import (
     TellMeasures,
 )
 from gateway.entry.field_rules import near_hint
+from gateway.entry.hasty_text import ACTOR_MAX, REASON_MAX, printable
 from gateway.entry.keys import Identity
 from gateway.entry.risk_rights import check_own, require_risk
 from gateway.execution.router import NewOrder, Router, Submitted
@@ -243,18 +244,21 @@ class Desk:
         )
 
     async def kill(self, who: Identity, message: Kill) -> tuple[int, int]:
-        """Halt with a latch, then cancel what is open there. Returns (sequence, cancels sent)."""
+        """Halt with a latch, then cancel what is open there. Returns (sequence, cancels sent). No
+        spelling of actor or reason refuses it: they are journaled as far as they fit."""
         if "cancel" not in who.scopes:
             who.require("admin")
+        actor = printable(message.actor, ACTOR_MAX) or who.principal
+        reason = printable(message.reason, REASON_MAX) or "no reason given"
         sequence = self.engine.set_trading_state(
             message.level,
             message.name,
             "halted",
             is_latch=True,
-            actor=message.actor,
-            reason=message.reason,
+            actor=actor,
+            reason=reason,
         )
-        self.on_command(who, f"kill, record {sequence}", message.actor, message.reason)
+        self.on_command(who, f"kill, record {sequence}", actor, reason)
         if not message.cancel or "cancel" not in who.scopes:
             return sequence, 0
         names: dict[str, str] = {}
@@ -377,22 +381,38 @@ class Desk:
         return self.state == "running", "" if self.state == "running" else self.state
 
     def is_trading(self) -> tuple[bool, str]:
-        """Ready, and every venue takes new orders."""
+        """Ready, every venue takes new orders, neither it nor the firm is halted or reducing, and
+        the journal can be written. What other levels hold back is in `halts`."""
         is_ready, reason = self.is_ready()
+        if not is_ready:
+            return False, reason
         waiting = [venue.name for venue in self.venues if not venue.is_reconciled]
-        if is_ready and waiting:
-            return False, "not reconciled: " + ", ".join(waiting)
-        return is_ready, reason
+        held = [row for row in self.halts() if row["level"] in ("firm", "venue")]
+        if self.engine.native.counters().get("journal_failed"):
+            reason = "the journal cannot be written"
+        elif held:
+            reason = _halt_text(held[0])
+        elif waiting:
+            reason = "not reconciled: " + ", ".join(waiting)
+        return not reason, reason
+
+    def halts(self) -> list[Row]:
+        """Trading states that hold orders back, breakers that tripped among them."""
+        rows = self.engine.native.trading_states()
+        return [row for row in rows if row["state"] != "active" or row["breaker"] == "open"]
 
     async def status(self) -> StatusAnswer:
         """The daemon in one object."""
         sequence, state_hash = self.engine.native.state_hash()
         open_orders, unknown_orders = await self.engine.counts()
+        is_trading, reason = self.is_trading()
         return StatusAnswer(
             state=self.state,
             live=True,
             ready=self.is_ready()[0],
-            trading=self.is_trading()[0],
+            trading=is_trading,
+            reason=reason,
+            halts=self.halts(),
             sequence=sequence,
             state_hash=state_hash,
             epoch=self.engine.native.epoch,
@@ -410,6 +430,14 @@ class Desk:
                 "UNKNOWN_ORDER", field="order_id", value=order_id, rule="no order has this id"
             )
         return number
+
+
+def _halt_text(row: Row) -> str:
+    """One halt in a sentence."""
+    name = f"{row['level']} {row['name']}".strip()
+    if row["state"] == "active":
+        return f"the breaker of {name} is open"
+    return f"{name} is {row['state']} by {row['actor']}: {row['reason']}"
 
 
 def error_body(error: RefusedError, request_id: str = "") -> Row:

@@ -238,7 +238,7 @@ def test_a_kill_that_keeps_orders_says_so_on_the_wire(desk: Desk) -> None:
     words = ["kill", "firm", "--actor", "a", "--reason", "r", "--keep-orders", "--yes"]
     assert desk.call(*words).output.splitlines() == [
         "firm is halted",
-        "Lift it with `gateway enable firm`.",
+        "Lift it with `gateway enable firm --actor NAME --reason TEXT`.",
     ]
     assert desk.api.asked[0][2]["cancel"] is False
 

@@ -26,6 +26,7 @@ class NativeInMemory:
         self.left = 1 << 30
         self.epoch = 3
         self.is_there = True
+        self.journal_failed = 0
         self.calls: list[tuple[Any, ...]] = []
 
     def now_ns(self) -> int:
@@ -52,6 +53,9 @@ class NativeInMemory:
 
     def is_where_started(self) -> bool:
         return self.is_there
+
+    def counters(self) -> dict[str, int]:
+        return {"journal_failed": self.journal_failed}
 
 
 @pytest.fixture
@@ -135,6 +139,19 @@ def test_a_moved_engine_thread_is_told_once_by_code(
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == 2
     assert told[0].startswith("CPU_MOVED") and "again" in told[1]
+
+
+def test_a_journal_that_cannot_be_written_is_told_once_and_so_is_its_end(
+    native: NativeInMemory, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = Upkeep(native)  # type: ignore[arg-type]
+    caplog.set_level("INFO")
+    for native.journal_failed in (0, 1, 1, 0, 0):
+        kept.once()
+    told = [record.message for record in caplog.records if "journal" in record.message]
+    assert [(text[:15], "JOURNAL_BEHIND" in text) for text in told] == [
+        ("the journal can", True), ("the journal is ", False)
+    ]  # fmt: skip
 
 
 def test_an_engine_that_was_down_at_midnight_starts_a_new_day(open_world: Any) -> None:

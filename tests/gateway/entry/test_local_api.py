@@ -164,6 +164,38 @@ async def test_kill_halts_cancels_and_enable_lifts(tmp_path):
         assert status == 201
 
 
+async def test_a_kill_is_never_refused_for_its_words_and_everybody_sees_it(tmp_path):
+    async with open_door(tmp_path) as door:
+        health = door.world.link.health
+        health.set("reconciled", "", 0)
+        for actor, reason, told in (
+            ("Zoë", "it doesn’t stop – it sells", ("Zoe", "it doesn't stop - it sells")),
+            ("a" * 99, "runaway strategy " * 9, ("a" * 37 + "...", None)),
+            ("", "\n", ("boss", "no reason given")),
+        ):
+            body = {"level": "firm", "actor": actor, "reason": reason}
+            status, answer = await door.call("POST", "/v1/kill", key="boss", body=body)
+            assert status == 200, answer
+            _, answer = await door.call("GET", "/v1/status")
+            (row,) = answer["halts"]
+            assert (row["level"], row["state"], row["actor"]) == ("firm", "halted", told[0])
+            assert told[1] in (None, row["reason"]) and len(row["reason"]) <= 48
+            assert (answer["trading"], answer["reason"]) == (
+                False, f"firm is halted by {row['actor']}: {row['reason']}"
+            )  # fmt: skip
+            status, answer = await door.call("GET", "/v1/health/trading", key=None)
+            assert (status, answer["reason"][:14]) == (503, "firm is halted")
+
+
+async def test_a_journal_that_cannot_be_written_is_no_trading(tmp_path):
+    async with open_door(tmp_path) as door:
+        door.world.link.health.set("reconciled", "", 0)
+        counters = door.world.native.counters
+        door.world.native.counters = lambda: counters() | {"journal_failed": 1}
+        status, answer = await door.call("GET", "/v1/health/trading", key=None)
+        assert (status, answer["reason"]) == (503, "the journal cannot be written")
+
+
 async def test_a_level_may_only_reduce_until_that_is_lifted_and_never_loosens_a_halt(tmp_path):
     async with open_door(tmp_path) as door:
 
