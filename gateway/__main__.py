@@ -6,10 +6,12 @@ import difflib
 import importlib
 import os
 import sys
+from typing import Any
 
 import click
 
 from gateway import __version__
+from gateway.commands.output import usage_failure
 
 __all__ = ["COMMANDS", "main", "root"]
 
@@ -61,6 +63,9 @@ COMMANDS = {
 }
 
 
+_IS_JSON = "gateway.is_json_asked"
+
+
 class LazyGroup(click.Group):
     """A group that imports a command when it is used, so that --help stays fast."""
 
@@ -77,6 +82,20 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_IS_JSON] = "--json" in args
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """A wrong word is an error like any other for whoever asked for JSON."""
+        is_json = ctx.meta[_IS_JSON]
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            if not is_json:
+                raise
+            raise usage_failure(error) from None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

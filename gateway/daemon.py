@@ -73,7 +73,10 @@ def main(settings: Settings, stderr: TextIO = sys.stderr) -> int:
         stderr.write(handler.redactor.clean(text))
         return EXIT_REFUSED
     except (GatewayError, RuntimeError, OSError) as error:
-        log.exception("start failed")
+        if isinstance(error, GatewayError):
+            log.exception("start failed")
+        else:  # a lock, a port, a directory, the engine's own words: no fault of the program
+            log.error("start failed: %s", error)
         stderr.write(handler.redactor.clean(f"gateway run: {error}\n"))
         return EXIT_FAILED
     finally:

@@ -206,6 +206,9 @@ def refusal(status: int, body: bytes) -> CommandFailure:
         code, rule = str(error["code"]), str(error.get("rule") or "")
     except (ValueError, KeyError, TypeError):
         return CommandFailure(FAILED, "BAD_ANSWER", f"HTTP status {status} without an error object")
+    if not code.isupper():
+        rule = f"HTTP status {status}, {code[:64]}: no answer of a gateway; is --url its address?"
+        return CommandFailure(FAILED, "BAD_ANSWER", rule)
     hint = str(error.get("hint") or f"See `gateway explain {code}`.")
     value = error.get("value")
     shown = rule if value in (None, "") else f"{rule} (given {value})"

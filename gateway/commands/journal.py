@@ -65,11 +65,18 @@ def asked(
     """The records from one moment to another."""
     need_order(first, last)
     wanted = between_of(first, last)
+    need_journal(directory, ring_directory)
     records = reader.decoded(
         directory, ring_directory=ring_directory, first=wanted.first, last=wanted.last
     )
     within = takewhile(lambda record: record["time_ns"] <= wanted.to_ns, records)
     return (record for record in within if record["time_ns"] >= wanted.from_ns)
+
+
+def need_journal(directory: Path, ring_directory: str) -> None:
+    """RuntimeError: nothing of a journal is there, which is no empty one."""
+    if not any(directory.glob("segment-*.journal")) and not ring_directory:
+        raise RuntimeError(f"no journal: no segment in {directory}, and no ring is named")
 
 
 def record_line(record: dict[str, Any]) -> str:
@@ -90,6 +97,7 @@ def stat(directory: Path, ring_directory: str, as_json: bool) -> None:
       gateway journal stat var/gateway
     """
     with opened(directory):
+        need_journal(directory, ring_directory)
         counts = reader.kind_counts(reader.decoded(directory, ring_directory=ring_directory))
     if as_json:
         print_json({"records": sum(counts.values()), "kinds": counts})

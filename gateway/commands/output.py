@@ -26,10 +26,11 @@ __all__ = [
     "print_json",
     "print_pairs",
     "print_table",
+    "usage_failure",
 ]
 
 FAILED, USAGE, NOT_RUNNING, REFUSED = 1, 2, 3, 4
-CELL_WIDTH_MAX = 48
+CELL_WIDTH_MAX, _WHOLE = 48, 2_000
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -72,6 +73,18 @@ class CommandFailure(click.ClickException):
             click.echo(f"hint: {self.error['hint']}", err=True)
 
 
+def usage_failure(error: click.UsageError) -> CommandFailure:
+    """A wrong word in the form of every other error, for programs."""
+    parameter = getattr(error, "param", None)
+    path = error.ctx.command_path if error.ctx else "gateway"
+    failure = CommandFailure(
+        *(USAGE, "BAD_VALUE", error.format_message(), f"See `{path} --help`."),
+        field="" if parameter is None or parameter.name is None else parameter.name,
+    )
+    failure.is_json = True
+    return failure
+
+
 def _remember(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
     context.meta["gateway.json"] = value
     return value
@@ -99,13 +112,13 @@ def print_json(document: Any) -> None:
     click.echo(msgspec.json.encode(document).decode())
 
 
-def cell(value: Any) -> str:
+def cell(value: Any, width_max: int = CELL_WIDTH_MAX) -> str:
     """One value of a table: printable, on one line, cut."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = "-" if value is None or value == "" else str(value)
     text = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return text if len(text) <= CELL_WIDTH_MAX else text[: CELL_WIDTH_MAX - 3] + "..."
+    return text if len(text) <= width_max else text[: width_max - 3] + "..."
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], empty: str) -> None:
@@ -114,7 +127,12 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], empty
         click.echo(empty)
         return
     table = [[column.replace("_", " ") for column in columns]]
-    table += [[cell(row.get(column)) for column in columns] for row in rows]
+    # Nothing stands behind the last one: it is told whole.
+    rooms = [CELL_WIDTH_MAX] * (len(columns) - 1) + [_WHOLE]
+    table += [
+        [cell(row.get(column), room) for column, room in zip(columns, rooms, strict=True)]
+        for row in rows
+    ]
     widths = [max(len(line[index]) for line in table) for index in range(len(columns))]
     for line in table:
         padded = (text.ljust(width) for text, width in zip(line, widths, strict=True))
@@ -125,7 +143,7 @@ def print_pairs(pairs: Mapping[str, Any]) -> None:
     """One name and value a line."""
     width = max((len(name) for name in pairs), default=0)
     for name, value in pairs.items():
-        click.echo(f"{name.replace('_', ' ').ljust(width)}  {cell(value)}")
+        click.echo(f"{name.replace('_', ' ').ljust(width)}  {cell(value, _WHOLE)}")
 
 
 def confirm(question: str, is_confirmed: bool) -> None:

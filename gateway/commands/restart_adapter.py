@@ -19,7 +19,7 @@ def command(venue: str, gateway: RunningGateway, as_json: bool) -> None:
 
     \b
     Example:
-      gateway restart-adapter paper
+      gateway restart-adapter okx
     """
     answer = gateway.connect().request("POST", f"/v1/venues/{venue}/restart-adapter")
     if as_json:

@@ -63,8 +63,8 @@ def _check_secret(
         expected = "$CREDENTIALS_DIRECTORY to be set (LoadCredential in the unit)"
         faults.add("SECRET_MISSING", path, expected, value)
         return
-    is_path = value.startswith(PATH_STARTS)
     file = secret_path(value, beside, environ)
+    is_path = value.startswith(PATH_STARTS) or ("/" in value and _exists(file.parent))
     if not is_path and not _exists(file):
         faults.add("INLINE_SECRET", path, "the path of a file of mode 0600 that holds the secret")
         return

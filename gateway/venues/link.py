@@ -207,7 +207,9 @@ class VenueLink:
         """Hand over to a new process of the adapter and reconcile; the open breaks."""
         adapter = self._adapter
         if not isinstance(adapter, IsolatedAdapter):
-            raise VenueUnavailable(f"{self.health.name}: its adapter runs inside the daemon")
+            rule = 'its adapter runs inside the daemon: only isolation = "process" can be restarted'
+            field = f"venues.{self.health.name}.isolation"
+            raise RefusedError("BAD_CONFIG", field=field, value="in_process", rule=rule)
         async with asyncio.timeout(self._timeout_seconds):
             await adapter.hand_over()
             while not self.health.is_reconciled:  # noqa: ASYNC110 another task reconciles

@@ -284,6 +284,8 @@ BAD = [
         "",
     ),
     (VENUE + "secrets = { key = './none' }\n", "SECRET_MISSING", "venues.paper.secrets.key", ""),
+    (VENUE + "secrets = { key = '../none' }\n", "SECRET_MISSING", "venues.paper.secrets.key", ""),
+    (VENUE + "secrets = { key = 'a/none' }\n", "INLINE_SECRET", "venues.paper.secrets.key", ""),
     (
         VENUE + "secrets = { key = '$CREDENTIALS_DIRECTORY/k' }\n",
         "SECRET_MISSING",
@@ -389,6 +391,13 @@ def test_a_private_secret_file_is_taken_and_never_shown(tmp_path: Path) -> None:
     rows = {row.path: row for row in explain(settings)}
     assert rows["venues.paper.secrets.key"].value == "********"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_misspelled_path_of_a_secret_is_a_missing_file(tmp_path: Path) -> None:
+    (tmp_path / "venues").mkdir()
+    lines = 'adapter = "paper"\nsecrets = { key = "venues/papr.key" }'
+    (fault,) = faults_of(tmp_path, GOOD.replace('adapter = "paper"', lines))
+    assert (fault.code, fault.path) == ("SECRET_MISSING", "venues.paper.secrets.key")
 
 
 def test_no_message_quotes_a_secret(tmp_path: Path) -> None:

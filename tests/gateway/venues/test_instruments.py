@@ -302,3 +302,12 @@ async def test_a_mark_told_before_its_instrument_is_taken_once_it_is_known(ring_
         await world.link.close(1.0)
         world.close()
         world.native.stop()
+
+
+async def test_an_adapter_inside_the_daemon_is_not_restarted_and_the_setting_is_named(
+    ring_directory,
+):
+    async with running(ring_directory) as world:
+        with pytest.raises(RefusedError) as refused:
+            await world.link.restart_adapter()
+        assert (refused.value.code, refused.value.field) == ("BAD_CONFIG", "venues.sim.isolation")
