@@ -9,6 +9,8 @@ import aiohttp
 SECONDS_MAX = 300
 WORKERS = 8
 OPEN_MAX = 20
+# On a loaded machine a mark may be late, or the disk behind a small ring: that is no verdict.
+LATER = ("STALE_PRICE", "JOURNAL_BEHIND")
 KINDS = (
     {"side": "buy", "type": "market", "time_in_force": "ioc", "quantity": "0.002"},
     {"side": "buy", "type": "limit", "time_in_force": "ioc", "quantity": "0.01", "price": "49000"},
@@ -56,6 +58,5 @@ async def _submit(http, number):
             if answer.status == 201:
                 return
             told = await answer.json()
-            # A mark may be late on a loaded machine: that is no verdict.
-            assert told["error"]["code"] == "STALE_PRICE", told
+            assert told["error"]["code"] in LATER, told
         await asyncio.sleep(0.01)

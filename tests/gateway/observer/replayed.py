@@ -104,6 +104,11 @@ def answered(run, channel):
     return run.call("GET", f"/v1/{channel}?limit=100000{more}", url=run.observer_url)[1]
 
 
+def wait_for_books(run):
+    """A channel that waits for its rows begins anew when they are there: behind this, none does."""
+    until(lambda: "waiting" not in answered(run, "profit"), what="books that are read")
+
+
 def holds_all(run, client, channels):
     """What the client has is the answer over HTTP at the same sequence, the age of marks apart."""
     for channel in channels:
