@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from gateway.journal.health import JournalHealth
 from gateway.journal.live_files import Mark
 from gateway.journal.place import JournalPlace
+from gateway.journal.share import rest_seconds
 
 __all__ = [
     "FollowFault",
@@ -25,6 +26,9 @@ __all__ = [
 ]
 
 Row = Mapping[str, Any]
+ROWS_SHARE = 2  # reading rows is followed by so many times its length without
+ROWS_REST_SECONDS_MAX = 1.0  # but rows are no older than this because one reading took long
+FRAME_RECORDS_MAX = 65_536  # behind so many, rows are read however early: keys wait in memory
 REOPENS_MAX = 3  # looks at a journal that does not go on yet: a start is writing its tail
 _MADE_OF = {"linked": "order"}  # kind of row -> what touches it, where that is another word
 _DEFINITIONS = frozenset(range(10, 16))  # kinds of record, core_ext/.../record/kinds.hpp
@@ -304,10 +308,14 @@ class Follower:
         has_pending = self.has_pending
         if not has_pending:
             self._rows_sequence = replica.sequence
-        if not has_pending or self._monotonic() < self._rows_due_at:
+        if not has_pending or not self._is_frame_due(replica):
             at = self._rows_sequence
             return Step(at, applied, is_caught_up, has_rows=False, followed=replica.sequence)
         return self._read(replica, applied, is_caught_up=is_caught_up)
+
+    def _is_frame_due(self, replica: ReplicaLike) -> bool:
+        is_time = self._monotonic() >= self._rows_due_at
+        return is_time or replica.sequence - self._rows_sequence >= FRAME_RECORDS_MAX
 
     def _read(self, replica: ReplicaLike, applied: int, *, is_caught_up: bool) -> Step:
         """The rows of everything that changed since they were read last."""
@@ -322,7 +330,8 @@ class Follower:
         }
         # From its begin, but it takes a third of the time at most.
         ended = self._monotonic()
-        self._rows_due_at = max(began + self._rows_every_seconds, ended + 2 * (ended - began))
+        rest = rest_seconds(ended - began, ROWS_SHARE, ROWS_REST_SECONDS_MAX)
+        self._rows_due_at = max(began + self._rows_every_seconds, ended + rest)
         at = self._rows_sequence = replica.sequence
         return Step(
             at,

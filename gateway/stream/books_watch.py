@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from gateway.journal import Row
+from gateway.journal.share import rest_seconds
 from gateway.stream.books import READING, Books, BooksStep
 from gateway.stream.view import View
 
@@ -57,7 +58,7 @@ class BooksWatch:
                 time.sleep(IDLE_SECONDS)
                 continue
             step, looked_seconds = self.look(seconds, instruments)
-            seconds = max(LOOK_SECONDS, SHARE * looked_seconds)
+            seconds = max(LOOK_SECONDS, rest_seconds(looked_seconds, SHARE))
             if not self._sources.is_stopping():
                 loop.call_soon_threadsafe(self.show, loop, step)
 

@@ -15,6 +15,7 @@ from gateway.analytics.leg_groups import LegBook, LegGroup
 from gateway.analytics.leg_rows import leg_rows, rates_of
 from gateway.journal import JournalPlace, Mark, Row
 from gateway.journal.leg_notes import LegNote, LegNoteReader
+from gateway.journal.share import rest_seconds
 from gateway.stream.valuation_watch import ValuationSources
 from gateway.stream.view import View
 from gateway.valuation.option_terms import OptionBook, OptionSettings
@@ -134,8 +135,8 @@ class LegWatch:
         except Exception as fault:  # what is wrong in one turn does not end the next ones
             sources.tell_fault("legs", fault)
             is_read = True
-        took = sources.monotonic() - began
-        self._next_at = sources.monotonic() + (SHARE * took if is_read else 0.0)
+        ended = sources.monotonic()
+        self._next_at = ended + (rest_seconds(ended - began, SHARE) if is_read else 0.0)
 
     async def _rows(self) -> dict[str, Row]:
         numbers = [number for group in self._desk.groups() for number in group.members]

@@ -118,8 +118,8 @@ class Subscription:
             self._resume(resume, resumed_stream)
 
     def _resume(self, sequence: int, stream: str | None) -> None:
-        is_same = stream is None or stream == self.stream_name
-        if is_same and self.channel.since(sequence) is not None:
+        # A sequence alone may be of another run, of which this one does not know what was told.
+        if stream == self.stream_name and self.channel.since(sequence) is not None:
             self._resume_at = sequence
         else:
             self.is_resume_refused = True

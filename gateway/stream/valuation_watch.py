@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.journal import Row
+from gateway.journal.share import rest_seconds
 from gateway.stream.greek_stream import GreekDesk, GreekStep
 from gateway.stream.margin_figures import MarginNews
 from gateway.stream.margin_stream import MarginDesk, MarginInput, MarginStep
@@ -81,6 +82,7 @@ class ValuationWatch:
             )
         except Exception as fault:  # as above: told, and tried again
             step = GreekStep(waiting=self._sources.tell_fault("greeks", fault))
-        self._greeks_at = monotonic() + GREEKS_SHARE * (monotonic() - began)
+        ended = monotonic()
+        self._greeks_at = ended + rest_seconds(ended - began, GREEKS_SHARE)
         if self._view.take_greeks(step.rows, step.waiting):
             self._sources.wake()

@@ -47,7 +47,7 @@ ring_directory = "{ring}"
 limits_file = "limits.toml"
 drive = "{drive}"
 [journal]
-ring_mib = 4
+ring_mib = {ring_mib}
 segment_mib = 1
 [api]
 port = 0
@@ -149,6 +149,7 @@ class RealGateway:
         self.ring = Path("/dev/shm") / f"gateway-test-{os.getpid()}-{secrets.token_hex(6)}"
         self.programs = []
         self.environment = {}
+        self.ring_mib = 4
         self.numbers = 0
 
     def start_paper(self):
@@ -169,6 +170,7 @@ class RealGateway:
     def configure(self, venue, adapter, settings="{}", secret_files="{}", drive="inline"):
         text = GATEWAY.format(
             ring=self.ring,
+            ring_mib=self.ring_mib,
             venue=venue,
             adapter=adapter,
             settings=settings,

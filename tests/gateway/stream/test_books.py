@@ -6,6 +6,7 @@ from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
 from random import Random
+from unittest import mock
 
 import pytest
 from engine_world import BUY, NET, SELL
@@ -13,8 +14,9 @@ from observed_desk import wait_for
 
 from gateway.analytics.aggregation import MapEntry
 from gateway.analytics.waterfall import CAUSES
+from gateway.journal.share import REST_SECONDS_MAX
 from gateway.stream.books import READING, Books, BooksStep
-from gateway.stream.books_watch import BooksSources, BooksWatch
+from gateway.stream.books_watch import LOOK_SECONDS, BooksSources, BooksWatch
 from gateway.stream.fill_stream import FILLS_MAX
 from gateway.stream.ledger_metrics import ledger_metrics
 
@@ -315,6 +317,22 @@ def watch_of(desk):
     desk.books = Books(dataclasses.replace(desk.books._options, monotonic=monotonic))
     nothing = BooksSources(lambda: [], lambda: None, lambda *_: "", lambda: False, monotonic)
     return BooksWatch(desk.view, desk.books, nothing)
+
+
+def test_a_look_that_a_stop_of_a_minute_made_long_is_followed_by_the_next_within_seconds(
+    desk, monkeypatch
+):
+    watch, slept = watch_of(desk), []
+
+    def look(seconds, instruments):
+        slept.append(seconds)
+        watch._sources = dataclasses.replace(watch._sources, is_stopping=lambda: len(slept) == 2)
+        return watch.step, 60.0
+
+    desk.look()
+    monkeypatch.setattr(watch, "look", look)
+    watch._run(mock.Mock())
+    assert slept == [LOOK_SECONDS, REST_SECONDS_MAX]
 
 
 def samples(step, sequence):

@@ -6,7 +6,7 @@ from observed_desk import wait_for
 
 from gateway._core.journal import Replica
 from gateway.journal import Follower
-from gateway.journal.follow import REOPENS_MAX
+from gateway.journal.follow import REOPENS_MAX, ROWS_REST_SECONDS_MAX
 from gateway.journal.replica import open_native_replica
 from gateway.stream import BalanceReader, OrderReader, PositionReader
 
@@ -129,3 +129,55 @@ def test_rows_that_are_read_in_frames_miss_nothing(open_desk):
     assert last.rows["order"][str(orders[0])]["pending"] == "cancel"
     assert set(last.rows["position"]) == set()  # asked for by the value above: nothing moved
     assert not follower.has_pending
+
+
+def framed(desk, now):
+    """A follower whose frames are a second apart, by a clock that is moved by hand."""
+    follower = Follower(
+        desk.place,
+        open_native_replica,
+        [OrderReader(), PositionReader(), BalanceReader()],
+        rows_every_seconds=1.0,
+        monotonic=lambda: now[0],
+    )
+    assert follower.step().is_reset
+    return follower
+
+
+def test_a_stop_of_a_minute_while_rows_are_read_is_followed_by_rows_within_a_second(
+    open_desk, monkeypatch
+):
+    """The share of the time that reading may take is no reason to show old rows for two minutes."""
+    desk = open_desk()
+    now = [0.0]
+    follower = framed(desk, now)
+    read_changed = OrderReader.read_changed
+
+    def stopped_meanwhile(reader, replica, keys):
+        now[0] += 60.0
+        return read_changed(reader, replica, keys)
+
+    monkeypatch.setattr(OrderReader, "read_changed", stopped_meanwhile)
+    desk.world.working(BUY, "1", "100", instrument=desk.world.perpetual)
+    assert follower.step().has_rows
+    monkeypatch.undo()
+    order = desk.world.working(BUY, "1", "100", instrument=desk.world.perpetual)
+    assert not follower.step().has_rows
+    now[0] += ROWS_REST_SECONDS_MAX
+    assert str(order) in follower.step().rows["order"]
+
+
+def test_behind_many_records_rows_are_read_before_their_time(open_desk, monkeypatch):
+    """What changed waits in memory until it is read: as much of it as one frame may hold."""
+    monkeypatch.setattr("gateway.journal.follow.FRAME_RECORDS_MAX", 500)
+    desk = open_desk()
+    now = [0.0]
+    follower = framed(desk, now)
+    trade(desk.world, 10)
+    assert follower.step().has_rows  # the first frame is due at once
+    trade(desk.world, 400, first=10)
+    assert not follower.step().has_rows
+    trade(desk.world, 100, first=410)
+    step = follower.step()
+    assert step.has_rows
+    assert step.sequence == step.followed == desk.world.engine.state_hash()[0]
