@@ -22,6 +22,9 @@ export class DepthPanel {
     this.strip.append(this.facts, this.choice);
     this.canvas = element("canvas", "depth", {role: "img", "aria-label": "Depth"});
     this.ladder = element("div", "ladder number", {role: "table", "aria-label": "Levels of the book"});
+    const head = element("div", "line head", {role: "row"});
+    head.append(...["Bid size", "Bid", "Ask", "Ask size"].map((title) => said("span", title, "", {role: "columnheader"})));
+    this.ladder.append(head);
     this.lines = Array.from({length: LEVELS_MAX}, () => this.line());
     host.append(this.strip, this.note, this.canvas, this.ladder);
     this.refresh = atMostEvery(REDRAW_MS, () => this.draw());
@@ -69,17 +72,17 @@ export class DepthPanel {
     const quantities = [...bids, ...asks].map(([, quantity]) => quantity);
     const largest = quantities.reduce((best, each) => ((shareOf(each, best) ?? 1001) > 1000 ? each : best), "0");
     const count = Math.max(bids.length, asks.length);
-    const priceScale = Math.max(0, ...bids.map(([price]) => fractionLength(price)));
-    const quantityScale = Math.max(0, ...bids.map(([, quantity]) => fractionLength(quantity)));
-    const aligned = (text, scale) => (text === null ? null : alignPoint(plain(text), scale));
+    const scaleOf = (place) => Math.max(0, ...[...bids, ...asks].map((level) => fractionLength(level[place])));
+    const [priceScale, quantityScale] = [scaleOf(0), scaleOf(1)];
+    const aligned = (text, scale) => (text === null ? "" : alignPoint(plain(text), scale));
     this.lines.forEach(({node, cells}, at) => {
       node.hidden = at >= count;
       const [bidPrice, bidQuantity] = bids[at] ?? [null, null];
       const [askPrice, askQuantity] = asks[at] ?? [null, null];
-      const texts = [aligned(bidQuantity, quantityScale), aligned(bidPrice, priceScale), askPrice, askQuantity];
-      texts.forEach((text, cell) => {
-        setText(cells[cell], text === null ? "" : cell < 2 ? text : plain(text));
-      });
+      setText(cells[0], aligned(bidQuantity, quantityScale));
+      setText(cells[1], aligned(bidPrice, priceScale));
+      setText(cells[2], aligned(askPrice, priceScale));
+      setText(cells[3], aligned(askQuantity, quantityScale));
       bar(cells[0], bidQuantity, largest);
       bar(cells[3], askQuantity, largest);
     });
