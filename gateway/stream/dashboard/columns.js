@@ -19,6 +19,9 @@ export function visible(text) {
   ));
 }
 
+/** Ids of one gateway begin alike: their end tells them apart. */
+export const tailOf = (id) => (/^[0-9]{9}/.test(id) ? `…${id.slice(-6)}` : id);
+
 export const isNone = (value) => value === null || value === undefined || value === "";
 export const plain = (value, digits) => (isNone(value) ? "–" : shown(String(value), digits));
 
@@ -204,7 +207,7 @@ export const COLUMNS = {
     word("account", "Account", 76), word("currency", "Ccy", 52), word("state", "State", 76, {
       text: marginState, tone: (row) => MARGIN_TONES[row.state] ?? "", sort: (row) => String(MARGIN_ORDER.indexOf(row.state) + 1),
     }),
-    number("ratio", "Ratio", 64, {hint: "Maintenance / equity: 1 is liquidation"}),
+    number("ratio", "Ratio", 64, {digits: MONEY_DIGITS, hint: "Maintenance / equity: 1 is liquidation"}),
     number("equity", "Equity", 96, {digits: MONEY_DIGITS}), number("initial", "Initial", 88, {digits: MONEY_DIGITS}),
     number("maintenance", "Maintenance", 92, {digits: MONEY_DIGITS}),
     {...money("headroom", "Headroom", 96), hint: "Equity less initial margin: what may still be opened with"},
@@ -263,12 +266,19 @@ export function exposureColumns(largest) {
   ];
 }
 
+/** What differs first: an option by its instrument. A leg is named where there are two. */
+function nameOf({level, name, instrument, strategy, account}) {
+  if (level !== "position") return name;
+  const leg = name.split("|").find((part) => part === "long" || part === "short");
+  return [instrument, strategy, account, leg].filter(Boolean).join(" · ");
+}
+
 /** Greeks of positions and of their sums; delta in cash is shaded. */
 export function greekColumns(largest) {
   const cash = money("delta_cash", "Delta cash", 92, {hint: "What a move of the underlying by all of its price makes"});
   const figure = (id, title, hint, more = {}) => number(id, title, 80, {digits: MONEY_DIGITS, hint, ...more});
   return [
-    {id: "name", title: "Name", width: 168, text: (row) => visible(row.name).replace(/\|/g, " · ")},
+    {id: "name", title: "Name", width: 168, text: (row) => visible(nameOf(row))},
     {...cash, share: (row) => String((shareOf(row.delta_cash, largest()) ?? 0) / 1000)},
     figure("gamma_cash", "Gamma cash", "Change of delta cash with one percent"),
     figure("vega", "Vega", "Per point of volatility"), figure("theta", "Theta", "Per day"),

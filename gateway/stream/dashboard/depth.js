@@ -8,6 +8,11 @@ import {atMostEvery} from "./frame.js";
 
 const REDRAW_MS = 150;
 const LEVELS_MAX = 20;
+const REASONS = {
+  empty: "nothing came yet; a name that its venue does not list is told in the gateway's log",
+  gap: "an update is missing, and its levels are shown again with the venue's next snapshot",
+  stale: "the process that writes it shows no life",
+};
 
 export class DepthPanel {
   constructor(host, table) {
@@ -47,7 +52,8 @@ export class DepthPanel {
   draw() {
     if (this.host.hidden) return;
     const names = [...this.table.slots.keys()].sort();
-    if (!names.includes(this.instrument)) this.instrument = names[0] ?? null;
+    const isLive = (name) => this.table.get(name).state === "live";
+    if (!names.includes(this.instrument)) this.instrument = names.find(isLive) ?? names[0] ?? null;
     fillSelect(this.choice, names.map((name) => [name, visible(name)]), this.instrument);
     const book = this.table.get(this.instrument);
     const why = this.reason(book);
@@ -61,7 +67,7 @@ export class DepthPanel {
   reason(book) {
     if (book === undefined && this.table.absent) return `The observer has no books: ${this.table.absent}.`;
     if (book === undefined) return "No venue sends books: `market_data` of a venue names its instruments.";
-    if (book.state !== "live") return `The book is ${book.state}: nothing of it is shown.`;
+    if (book.state !== "live") return `The book is ${book.state}: ${REASONS[book.state] ?? "nothing of it is shown"}.`;
     return book.bids.length + book.asks.length === 0 ? "The book is live and empty." : "";
   }
 

@@ -1,7 +1,7 @@
 // Groups of linked orders and of named legs: one line for each leg, with what all legs together are.
 // What stands alone is the observer's word (leg risk); nothing is added up here.
 
-import {SIDE, number, signed, stateTone, visible, word} from "./columns.js";
+import {SIDE, number, signed, stateTone, tailOf, visible, word} from "./columns.js";
 import {shareOf, signOf} from "./decimals.js";
 import {atMostEvery} from "./frame.js";
 import {Grid} from "./grid.js";
@@ -41,8 +41,6 @@ const LEG_COLUMNS = [
   word("client_order_id", "Client id", 100), word("strategy", "Strategy", 96), word("account", "Account", 68),
   word("venue", "Venue", 68, {isHidden: true}), word("order_id", "Order id", 150, {isHidden: true}),
 ];
-
-const tailOf = (id) => (/^[0-9]{9}/.test(id) ? `…${id.slice(-6)}` : id);
 
 function ratioText(row) {
   const share = shareOf(row.fill_ratio, "1");

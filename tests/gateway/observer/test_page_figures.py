@@ -175,7 +175,7 @@ async def test_greeks_are_there_where_the_observer_has_them_and_nowhere_else(sta
         await screen.open(server.url)
         await screen.page.wait_for_selector("#tab-greeks", state="visible")
         await screen.page.keyboard.press("g")
-        row = await screen.sees("greeks", f"main · BTC-CALL · {HOSTILE}", "▼ -30,000", "0.31")
+        row = await screen.sees("greeks", f"BTC-CALL · {HOSTILE} · main", "▼ -30,000", "0.31")
         assert "12.5" in row
         await screen.page.click("#panel-greeks .chip:has-text('firm')")
         await screen.sees("greeks", "firm", r"⚠ 1: a\u202eb: no fresh mark")
