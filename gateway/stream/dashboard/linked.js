@@ -1,7 +1,7 @@
 // Groups of linked orders and of named legs: one line for each leg, with what all legs together are.
 // What stands alone is the observer's word (leg risk); nothing is added up here.
 
-import {SIDE, number, signed, stateTone, tailOf, visible, word} from "./columns.js";
+import {SIDE, money, number, signed, stateTone, tailOf, visible, word} from "./columns.js";
 import {shareOf, signOf} from "./decimals.js";
 import {atMostEvery} from "./frame.js";
 import {Grid} from "./grid.js";
@@ -34,8 +34,10 @@ const LEG_COLUMNS = [
   {id: "ratio", title: "Ratio", width: 56, isNumber: true, value: (row) => row.ratio,
    hint: "Of a leg that was named (gateway legs): bought +, sold −", text: (row) => (row.ratio ? signed(row.ratio) : "–")},
   number("spread_price", "Spread", 76, {isHidden: true, hint: "Sum of ratio times average price"}),
-  number("realised", "Realised", 84, {isHidden: true, hint: "Of all legs, reporting currency, before fees"}),
-  number("unrealised", "Unrealised", 88, {isHidden: true, hint: "Of all legs at the marks, reporting currency"}),
+  money("net", "Net", 84, {hint: "Named legs: realised and unrealised profit less fees, reporting currency"}),
+  number("fees", "Fees", 72, {digits: 4, hint: "Of all legs, reporting currency; above zero paid"}),
+  number("realised", "Realised", 84, {isHidden: true, digits: 4, hint: "Of all legs, reporting currency, before fees"}),
+  number("unrealised", "Unrealised", 88, {isHidden: true, digits: 4, hint: "Of all legs at the marks, reporting currency"}),
   number("price", "Price", 80), number("trigger_price", "Trigger", 76, {isHidden: true}),
   number("average_price", "Average", 80, {isHidden: true}),
   word("client_order_id", "Client id", 100), word("strategy", "Strategy", 96), word("account", "Account", 68),
@@ -84,6 +86,7 @@ function legsOf(row) {
   return members.map((member, place) => ({
     key: `${row.linked_to}|${member.order_id}`, of: row, linked_to: String(row.linked_to), link: row.kind, joint: row.state,
     leg_risk: row.leg_risk, spread_price: row.spread_price, realised: row.realised, unrealised: row.unrealised,
+    fees: row.fees, net: row.net,
     place, legs, account: row.account, strategy: row.strategy, venue: row.venue, ...member,
   }));
 }

@@ -123,13 +123,14 @@ async def test_named_legs_stand_with_their_ratio_beside_linked_orders(stage):
                    ((near, "alpha"), (far, "beta"), (again, "beta"))]  # fmt: skip
         named = group(0, members, kind="legs", state="broken", leg_risk="402.5")
         named |= {"linked_to": "CALENDAR-DEC", "strategy": "", "realised": "0", "unrealised": "16"}
+        named |= {"fees": "1.5", "net": "14.5"}
         await server.publish("linked", named, group(20, [leg(20)]))
         await screen.open(server.url)
         await screen.page.keyboard.press("l")
         await screen.sees(
             "linked", "CALENDAR-DEC", "legs", "broken", "▲ +402.5", "1/2", "▲ +1", "alpha"
         )
-        await screen.sees("linked", "CALENDAR-DEC", "2/2", "▼ -2", "25.0 %", "beta")
+        await screen.sees("linked", "CALENDAR-DEC", "2/2", "▼ -2", "25.0 %", "▲ +14.5", "1.5", "beta")
         rows = [row for row in await screen.cells("linked") if "CALENDAR-DEC" in row]
         assert [row.split(" | ")[4] for row in rows] == ["1/2", "2/2", "2/2"]
         assert screen.complaints == []
