@@ -123,6 +123,11 @@ const MARGIN_SIGNS = {liquidation: "✕ ", call: "■ ", warning: "⚠ ", unknow
 const MARGIN_TONES = {ok: "gain", warning: "unknown", call: "loss", liquidation: "loss", unknown: "unknown"};
 const marginState = (row) => (isNone(row.state) ? "–" : (MARGIN_SIGNS[row.state] ?? "") + visible(row.state));
 
+function ratioText(row) {
+  const share = shareOf(row.ratio, "1");
+  return share === null ? "–" : `${(share / 10).toFixed(1)} %`;
+}
+
 const excludedText = (list) => (
   isNone(list) || list.length === 0 ? "–" : `⚠ ${list.length}: ${list.map(visible).join(", ")}`
 );
@@ -207,7 +212,7 @@ export const COLUMNS = {
     word("account", "Account", 76), word("currency", "Ccy", 52), word("state", "State", 76, {
       text: marginState, tone: (row) => MARGIN_TONES[row.state] ?? "", sort: (row) => String(MARGIN_ORDER.indexOf(row.state) + 1),
     }),
-    number("ratio", "Ratio", 64, {digits: MONEY_DIGITS, hint: "Maintenance / equity: 1 is liquidation"}),
+    number("ratio", "Ratio", 64, {text: ratioText, hint: "Maintenance / equity: liquidation at 100 %"}),
     number("equity", "Equity", 96, {digits: MONEY_DIGITS}), number("initial", "Initial", 88, {digits: MONEY_DIGITS}),
     number("maintenance", "Maintenance", 92, {digits: MONEY_DIGITS}),
     {...money("headroom", "Headroom", 96), hint: "Equity less initial margin: what may still be opened with"},

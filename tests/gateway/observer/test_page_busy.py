@@ -105,7 +105,7 @@ async def test_a_margin_call_stands_on_top_with_what_is_nearest_to_liquidation(s
         await server.publish("margin", margin("main", "call", ratio="0.95"))
         await screen.reads("#margin-state", lambda text: text == "■ call main USDT")
         await screen.page.keyboard.press("9")
-        await screen.sees("margin", "main", "■ call", "0.95", f"-2.5 % {OPTION}")
+        await screen.sees("margin", "main", "■ call", "95.0 %", f"-2.5 % {OPTION}")
         await screen.sees("margin", "spare", "● ok", "–")
 
         async def is_worst_on_top():

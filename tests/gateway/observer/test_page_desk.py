@@ -98,7 +98,7 @@ async def test_linked_orders_are_told_leg_by_leg_with_what_stands_alone(stage):
         await screen.sees("linked", "2/3", "▼ sell", "CANCELED", "0.5", "25.0 %")
         await screen.sees("linked", "3/3", "stop", "0.0 %")
         await screen.sees("linked", "20", "oco", "working", "1/2", "client-20")
-        legs = [row.split(" | ")[4] for row in await screen.cells("linked") if "bracket" in row]
+        legs = [row.split(" | ")[6] for row in await screen.cells("linked") if "bracket" in row]
         assert legs == ["1/3", "2/3", "3/3"], "one group stands together, in its order"
         # It is balanced again, and a leg is forgotten.
         await server.publish(
@@ -132,7 +132,7 @@ async def test_named_legs_stand_with_their_ratio_beside_linked_orders(stage):
         )
         await screen.sees("linked", "CALENDAR-DEC", "2/2", "▼ -2", "25.0 %", "▲ +14.5", "1.5", "beta")
         rows = [row for row in await screen.cells("linked") if "CALENDAR-DEC" in row]
-        assert [row.split(" | ")[4] for row in rows] == ["1/2", "2/2", "2/2"]
+        assert [row.split(" | ")[6] for row in rows] == ["1/2", "2/2", "2/2"]
         assert screen.complaints == []
 
 
