@@ -130,7 +130,8 @@ async def test_named_legs_stand_with_their_ratio_beside_linked_orders(stage):
         await screen.sees(
             "linked", "CALENDAR-DEC", "legs", "broken", "▲ +402.5", "1/2", "▲ +1", "alpha"
         )
-        await screen.sees("linked", "CALENDAR-DEC", "2/2", "▼ -2", "25.0 %", "▲ +14.5", "1.5", "beta")
+        far_leg = await screen.sees("linked", "CALENDAR-DEC", "2/2", "▼ -2", "25.0 %", "beta")
+        assert far_leg.split(" | ")[4:6] == ["▲ +14.5", "1.5"], "net and fees"
         rows = [row for row in await screen.cells("linked") if "CALENDAR-DEC" in row]
         assert [row.split(" | ")[6] for row in rows] == ["1/2", "2/2", "2/2"]
         assert screen.complaints == []
