@@ -346,7 +346,9 @@ const ACTIONS = {
 function pressKey(event) {
   if (document.querySelector("dialog[open]") || find("panels").hidden) return;
   if (event.key === "Escape") return escape(event.target);
-  const isTyping = event.target.matches("input:not([type=checkbox]):not([type=range]), select");
+  // An input of a dialog that was just closed has the focus until the next frame.
+  const isTyping = event.target.matches("input:not([type=checkbox]):not([type=range]), select")
+    && event.target.checkVisibility();
   if (isTyping || event.ctrlKey || event.altKey || event.metaKey) return;
   if (event.key in ACTIONS) ACTIONS[event.key]();
   else if (!panes.press(event.key)) return;

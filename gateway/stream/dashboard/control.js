@@ -32,7 +32,7 @@ export class Control {
     find("control-close").addEventListener("click", () => this.dialog.close());
     find("control-forget").addEventListener("click", () => this.forget());
     this.dialog.addEventListener("close", () => {
-      find("control-key").value = "";
+      if (!this.dialog.open) find("control-key").value = "";  // it may be open again when this is told
     });
   }
 
@@ -42,7 +42,7 @@ export class Control {
     this.form.elements.action.value = action;
     find("control-level").value = level;
     find("control-name").value = name;
-    find("control-confirm").value = "";
+    find("control-confirm").value = find("control-key").value = "";
     this.say("", "");
     this.onLate("", "");
     this.offer();
