@@ -1,5 +1,5 @@
 """Groups of legs as one position: joint fill state, what of each leg executed against its ratio,
-what stands alone by asset, the price of the spread and what it has made. Before fees; pure. Amounts
+what stands alone by asset, the price of the spread, what it has made and its fees. Pure. Amounts
 are exact until they are told, at 18 digits; what has no price or rate is named and left out.
 """
 
@@ -27,9 +27,11 @@ from gateway.analytics.leg_state import (
 )
 from gateway.api.decimal_text import plain_text
 
-__all__ = ["REPORTING", "fault_row", "leg_rows", "order_faults", "rates_of"]
+__all__ = ["REPORTING", "Fees", "fault_row", "leg_rows", "order_faults", "rates_of"]
 
 Row = Mapping[str, Any]
+# By order and currency, above zero paid; None of an order: not all of its fills are known.
+Fees = Mapping[int, Mapping[str, Decimal] | None]
 REPORTING = "reporting"  # the currency of a spread whose legs are told in several
 _EXACT, _SCALE = Context(prec=100), 18
 _RATIO = 10**4
@@ -46,6 +48,7 @@ class _Sources(NamedTuple):
     map: InstrumentMap
     given: GreekInput
     rates: Mapping[str, Rate]
+    fees: Fees
 
     def mark(self, instrument: str) -> Decimal | None:
         """None: there is no fresh one."""
@@ -60,16 +63,18 @@ def leg_rows(
     given: GreekInput,
     instruments: InstrumentMap,
     rates: Mapping[str, Rate],
+    *,
+    fees: Fees,
 ) -> list[dict[str, Any]]:
     """One row for each group: {group, kind "legs", state, units, legs[], members[], canceled[],
-    late[], spread_price, spread_currency, profit {currency: {realised, unrealised}}, realised,
-    unrealised, risk[], leg_risk, greek sums, faults[], excluded[], ...}; docs/concepts/legs.md says
-    what they mean. `orders` has the rows of the members that are known; `rates` are of the
-    reporting currency for one unit."""
+    late[], spread_price, spread_currency, profit {currency: {realised, unrealised, fees, net}},
+    realised, unrealised, fees, net, risk[], leg_risk, greek sums, faults[], excluded[], ...};
+    docs/concepts/legs.md says what they mean. `orders` has the rows of the members that are known;
+    `rates` are of the reporting currency for one unit."""
     rules = {row["name"]: row for row in given.instruments}
     found = [(group, *_legs(group, orders, rules)) for group in groups]
     greeks = _greeks({group.name: legs for group, legs, _ in found}, given)
-    sources = _Sources(orders, greeks, instruments, given, rates)
+    sources = _Sources(orders, greeks, instruments, given, rates, fees)
     return [_group_row(*each, sources) for each in found]
 
 
@@ -125,7 +130,7 @@ def _group_row(
         "canceled": canceled_legs(legs),
         "late": late_legs(legs),
         **_spread(legs, sources, excluded, is_whole=is_whole),
-        **_profit(legs, sources, excluded),
+        **_profit(legs, _fees(group, sources, excluded), sources, excluded),
         "risk": risk,
         "leg_risk": None if forgotten else _total(risk),
         **sums,
@@ -285,19 +290,26 @@ def _spread(
     return {"spread_price": _text(total), "spread_currency": quotes[0] if is_one else REPORTING}
 
 
-def _profit(legs: Sequence[Leg], sources: _Sources, excluded: set[str]) -> dict[str, Any]:
-    """By the currency it is made in, and all of it in the reporting currency."""
-    sums: dict[str, list[Fraction]] = defaultdict(lambda: [Fraction(0), Fraction(0)])
+def _profit(
+    legs: Sequence[Leg], fees: Mapping[str, Fraction] | None, sources: _Sources, excluded: set[str]
+) -> dict[str, Any]:
+    """By the currency it is made and paid in, and all of it in the reporting currency. `net` is
+    both parts of the profit less the fees; None where one of them is not known."""
+    sums: dict[str, list[Fraction]] = defaultdict(lambda: [Fraction(0), Fraction(0), Fraction(0)])
+    is_whole = fees is not None
     for leg in legs:
         if not leg.entered and not leg.exited:
             continue
         found = leg.profit(sources.mark(leg.instrument))
         if found is None:
             excluded.add(f"{leg.instrument}: no fresh mark, so no profit")
+            is_whole = False
             continue
         for place, amount in enumerate(found):
             sums[leg.rule["settle"]][place] += amount
-    reported, is_reported = [Fraction(0), Fraction(0)], True
+    for currency, amount in (fees or {}).items():
+        sums[currency][2] += amount
+    reported, is_reported = [Fraction(0)] * 3, True
     for currency, amounts in sums.items():
         rate = _rate(sources.rates, currency)
         if rate is None:
@@ -306,14 +318,36 @@ def _profit(legs: Sequence[Leg], sources: _Sources, excluded: set[str]) -> dict[
             continue
         reported = [sum_ + each * rate for sum_, each in zip(reported, amounts, strict=True)]
     profit = {
-        currency: {"realised": _text(amounts[0]), "unrealised": _text(amounts[1])}
+        currency: _profit_texts(amounts, is_whole=is_whole, has_fees=fees is not None)
         for currency, amounts in sorted(sums.items())
     }
+    total = _profit_texts(reported, is_whole=is_whole, has_fees=fees is not None)
+    return {"profit": profit} | (total if is_reported else dict.fromkeys(total))
+
+
+def _profit_texts(
+    amounts: Sequence[Fraction], *, is_whole: bool, has_fees: bool
+) -> dict[str, str | None]:
+    realised, unrealised, fees = amounts
     return {
-        "profit": profit,
-        "realised": _text(reported[0]) if is_reported else None,
-        "unrealised": _text(reported[1]) if is_reported else None,
+        "realised": _text(realised),
+        "unrealised": _text(unrealised),
+        "fees": _text(fees) if has_fees else None,
+        "net": _text(realised + unrealised - fees) if is_whole else None,
     }
+
+
+def _fees(group: LegGroup, sources: _Sources, excluded: set[str]) -> dict[str, Fraction] | None:
+    """Of all its orders by currency, above zero paid; None when one of them has unknown ones."""
+    unknown = sorted(each for each in group.members if sources.fees.get(each) is None)
+    if unknown:
+        excluded.add(f"fees: not all fills of {', '.join(map(str, unknown))} are known")
+        return None
+    sums: dict[str, Fraction] = defaultdict(Fraction)
+    for number in group.members:
+        for currency, amount in (sources.fees[number] or {}).items():
+            sums[currency] += Fraction(amount)
+    return sums
 
 
 def _rate(rates: Mapping[str, Rate], currency: str) -> Fraction | None:

@@ -29,11 +29,12 @@ from gateway.commands.verify import directory_argument, opened, ring_option
 from gateway.journal import reader
 from gateway.journal.forgotten import forgotten_orders
 from gateway.journal.leg_notes import NAME_RULE, LegNote, LegNoteReader, is_name
+from gateway.journal.order_fees import fees_of
 
 __all__ = ["command"]
 
 _GROUPS = ("group", "state", "units", "late", "canceled", "leg_risk", "spread_price",
-           "spread_currency", "realised", "unrealised")  # fmt: skip
+           "spread_currency", "realised", "unrealised", "fees", "net")  # fmt: skip
 _LEGS = ("group", "leg", "instrument", "ratio", "executed", "exited", "units", "share",
          "average_price", "exit_price")  # fmt: skip
 _ORDER = re.compile("[1-9][0-9]{0,18}")
@@ -61,7 +62,7 @@ def command() -> None:
 )
 @json_option
 def show(desk: DeskWords, name: str | None, map_file: Path | None, as_json: bool) -> None:
-    """Joint fill state, leg risk, price and profit of each group, at marks that are given.
+    """Joint fill state, leg risk, price, profit and fees of each group, at marks that are given.
 
     \b
     Example:
@@ -77,8 +78,11 @@ def show(desk: DeskWords, name: str | None, map_file: Path | None, as_json: bool
     if gone:
         with opened(desk.directory):
             orders |= forgotten_orders(*place, gone, replica.sequence)
+    currencies = replica.registry("currency")
+    with opened(desk.directory):
+        fees = fees_of(*place, orders, replica.sequence).named(orders, currencies)
     rows = leg_rows(groups, orders, given, InstrumentMap(given.instruments, entries),
-                    rates_of(replica.registry("currency")))  # fmt: skip
+                    rates_of(currencies), fees=fees)  # fmt: skip
     answer = {"sequence": replica.sequence, "time_ns": given.now_ns, "first_sequence": first,
               "rows": rows, "faults": [fault_row(each) for each in book.faults]}  # fmt: skip
     print_json(answer) if as_json else _show(answer)

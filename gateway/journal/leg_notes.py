@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from gateway.journal import reader
 from gateway.journal.beginning import first_kept
+from gateway.journal.order_fees import KINDS, OrderFees
 
 __all__ = ["LEGS_MAX", "LEGS_MIN", "NAME_RULE", "LegNote", "LegNoteReader", "is_name", "note_of"]
 
@@ -25,6 +26,7 @@ _LEG = re.compile(
 _FREE = re.compile(rf"legs ({_NAME}) free ([1-9][0-9]{{0,18}})")
 _PREFIX = "legs "
 _NOTED, _COMMAND = 4, 11  # kind of record, and of operation (core_ext/.../record/)
+_READ = KINDS | {_NOTED}
 _BATCH = 1024  # records in one piece: larger ones are slower
 
 
@@ -75,7 +77,8 @@ def note_of(subject: str, sequence: int = 0, time_ns: int = 0, actor: str = "") 
 
 
 class LegNoteReader:
-    """Reads the notes of a journal from its first kept record on, a bounded time at once."""
+    """Reads the notes of a journal from its first kept record on, a bounded time at once; `fees` of
+    the orders that they name come with them."""
 
     def __init__(
         self,
@@ -87,6 +90,7 @@ class LegNoteReader:
         self._open = open_reader
         self.first = first_kept(directory)  # what was noted before it is not known
         self.sequence = self.first - 1  # of the newest record that was read
+        self.fees = OrderFees()
         self.reopen()
 
     def reopen(self) -> None:
@@ -100,20 +104,23 @@ class LegNoteReader:
         there is now. It leaves off when `is_over`, which is asked behind each batch. RuntimeError:
         damage, behind the last good record."""
         while self.sequence < last and (batch := self._reader.read(_BATCH)):
-            yield from _notes(batch, last)
+            yield from self._notes(batch, last)
             self.sequence = batch[-1][0]
             if is_over():
                 return
 
-
-def _notes(batch: Iterable[tuple[int, bytes]], last: int) -> Iterator[LegNote]:
-    for sequence, record in batch:
-        # The kind's low byte first: this runs for every record of a journal.
-        if record[4] != _NOTED or record[5] or sequence > last:
-            continue
-        row = reader.decode(record)
-        if row["operation"] != _COMMAND:
-            continue
-        found = note_of(row["subject"], sequence, row["time_ns"], row["operation_actor"])
-        if found is not None:
-            yield found
+    def _notes(self, batch: Iterable[tuple[int, bytes]], last: int) -> Iterator[LegNote]:
+        for sequence, record in batch:
+            # The kind's low byte first: this runs for every record of a journal.
+            if record[4] not in _READ or record[5] or sequence > last:
+                continue
+            if record[4] != _NOTED:
+                self.fees.take(record)
+                continue
+            row = reader.decode(record)
+            if row["operation"] != _COMMAND:
+                continue
+            found = note_of(row["subject"], sequence, row["time_ns"], row["operation_actor"])
+            if found is not None:
+                self.fees.name(found.order_id)
+                yield found

@@ -102,7 +102,8 @@ class LegDesk:
             [], given.instruments, self._options, marks, floats, now_ns, self._age_ms_max
         )
         instruments = InstrumentMap(given.instruments, {})
-        rows = leg_rows(groups, given.orders, inputs, instruments, rates_of(currencies))
+        fees = {} if self._notes is None else self._notes.fees.named(given.orders, currencies)
+        rows = leg_rows(groups, given.orders, inputs, instruments, rates_of(currencies), fees=fees)
         return {row["group"]: row for row in rows}
 
 

@@ -2,8 +2,8 @@
 // live API through control.js. Numbers are shown as the gateway wrote them and added as decimals.
 
 import {
-  COLUMNS, FINISHED, FUNDING_IN, SEARCHED, exposureColumns, fundingIn, greekColumns, isStale, plain, signed, toneOf,
-  visible, weightOf,
+  COLUMNS, FINISHED, FUNDING_IN, SEARCHED, exposureColumns, fundingIn, greekColumns, isStale, marginText, nearestColumn,
+  isNone, nearestOf, plain, signed, toneOf, visible, weightOf,
 } from "./columns.js";
 import {Control} from "./control.js";
 import {addDecimals, shorten, signOf} from "./decimals.js";
@@ -21,7 +21,7 @@ import {Life} from "./life.js";
 import {Panes} from "./panes.js";
 import {ProfitPanel} from "./profit.js";
 import {Replay} from "./replay.js";
-import {RISK_COLUMNS, RiskBoard, tradingText} from "./risk.js";
+import {RISK_COLUMNS, RiskBoard, noteStanding, standingName, standingText, tradingText} from "./risk.js";
 import {checkSession, startSession} from "./session.js";
 import {StatusLine} from "./status.js";
 import {NO_CHANNEL, Stream} from "./stream.js";
@@ -72,15 +72,25 @@ function grid(name, options = {}) {
 
 const board = new RiskBoard(tables, () => grids.risk.refresh());
 const bySequence = {sort: null};
+const TRADED = new Set(["instrument", "account", "strategy"]);
+/** Beside a name stands whether it trades. */
+const withStanding = (columns) => columns.map((column) => (
+  TRADED.has(column.id) ? standingName(column.id, column.title, column.width) : column
+));
+let nearest = new Map();
 const grids = {
   positions: grid("positions", {
-    columns: [...COLUMNS.positions, fundingIn(() => statusLine.nowNs)], sort: "instrument",
+    columns: withStanding([...COLUMNS.positions, fundingIn(() => statusLine.nowNs)]), sort: "instrument",
     onOpen: (row) => depth.choose(row.instrument),
   }),
   balances: grid("balances", {sort: "account"}),
-  orders: grid("orders", {...bySequence, isWanted: isOrderWanted, onOpen: (row) => life.open(row)}),
+  orders: grid("orders", {...bySequence, columns: withStanding(COLUMNS.orders), isWanted: isOrderWanted, onOpen: (row) => life.open(row)}),
   fills: grid("fills", {...bySequence, onOpen: (row) => openOrder(row.order_id)}),
-  margin: grid("margin", {sort: "account"}),
+  margin: grid("margin", {
+    columns: COLUMNS.margin.toSpliced(4, 0, nearestColumn(() => nearest)), sort: "state",
+    emptyText: (table) => (table.absent || words.length > 0 ? emptyText("margin")(table)
+      : "No account is on margin, or no schedules are named (observer.margin_file)."),
+  }),
   trades: grid("trades", {...bySequence, onOpen: (row) => depth.choose(row.instrument)}),
   risk: grid("risk", {
     table: board.table, columns: RISK_COLUMNS, sort: "share", isDown: true,
@@ -127,7 +137,10 @@ const draw = {
 for (const name of Object.keys(grids)) draw[name] ??= () => grids[name].refresh();
 const panes = new Panes({grids, draw});
 
-const control = new Control({names: namesOf, address: () => page.live_api, onLate: tellLate});
+const control = new Control({
+  names: namesOf, standing: (level, name) => standingText(tables.states.values(), level, name),
+  address: () => page.live_api, onLate: tellLate,
+});
 const replay = new Replay({onPast: showPast, canReplay: () => serves("/v1/at")});
 const statusLine = new StatusLine({
   onStatus: (status) => replay.grow(status.sequence),
@@ -156,6 +169,7 @@ function takeRows(channel) {
   if (channel === "positions") sumUp();
   if (channel === "health") health.watch();
   if (channel === "states") showTrading();
+  if (channel === "margin") showMargin();
   if (table.sequence !== null) statusLine.showSequence(table.sequence);
   if (MEASURED.has(channel)) board.refresh();
   const name = channel === "books" ? "depth" : channel;
@@ -191,31 +205,43 @@ function openOrder(orderId) {
 function showTrading() {
   const {text, tone} = tradingText(tables.states.values());
   setText(find("trading"), tables.states.size > 0 ? text : "–");
-  find("trading").dataset.tone = tone;
+  find("trading").dataset.tone = tables.states.size > 0 ? tone : "";
+  if (noteStanding(tables.states.values())) for (const name of ["positions", "orders"]) grids[name].repaint();
 }
 
-/** Exact sums per currency. Without a mark: counted, not guessed. */
+function showMargin() {
+  const {text, tone} = marginText(tables.margin.values());
+  setText(find("margin-state"), text);
+  find("margin-state").dataset.tone = tone;
+}
+
+/** Exact sums per currency of the positions that are shown, the currency of most of them first.
+ * Without a mark: counted, not guessed. */
 const sumUp = atMostEvery(250, () => {
   const sums = new Map();
-  let [stale, unmarked, held] = [0, 0, 0];
-  for (const row of tables.positions.values()) {
+  for (const row of (past?.positions ?? tables.positions).values()) {
     const sum = sums.get(row.currency) ?? {realised: [], unrealised: [], fees: [], unmarked: 0};
     sums.set(row.currency, sum);
     sum.realised.push(row.realised);
     sum.fees.push(row.fees);
-    const isHeld = signOf(row.quantity) !== 0;
-    if (isHeld) held += 1;
-    if (row.unrealised !== null) sum.unrealised.push(row.unrealised);
-    else if (isHeld) sum.unmarked += 1;
-    if (isHeld && row.mark_age_ms === null) unmarked += 1;
-    else if (isHeld && isStale(row)) stale += 1;
+    if (!isNone(row.unrealised)) sum.unrealised.push(row.unrealised);
+    else if (signOf(row.quantity) !== 0) sum.unmarked += 1;
   }
-  showMarks(stale, unmarked, held);
-  const cards = [...sums].sort().map(([currency, sum]) => totalCard(currency, sum));
-  find("totals").replaceChildren(...cards);
+  const ordered = [...sums].sort().sort(([, left], [, right]) => right.fees.length - left.fees.length);
+  find("totals").replaceChildren(...ordered.map(([currency, sum]) => totalCard(currency, sum)));
+  showMarks();
+  nearest = nearestOf(tables.positions.values());
+  if (!find("panel-margin").hidden) grids.margin.repaint();
 });
 
-function showMarks(stale, unmarked, held) {
+function showMarks() {
+  let [stale, unmarked, held] = [0, 0, 0];
+  for (const row of tables.positions.values()) {
+    if (signOf(row.quantity) === 0) continue;
+    held += 1;
+    if (row.mark_age_ms === null) unmarked += 1;
+    else if (isStale(row)) stale += 1;
+  }
   const parts = [stale > 0 && `${stale} stale`, unmarked > 0 && `${unmarked} missing`].filter(Boolean);
   setText(find("marks"), parts.length > 0 ? `⚠ ${parts.join(", ")}` : held > 0 ? "● fresh" : "–");
   find("marks").dataset.tone = parts.length > 0 ? "unknown" : "";
@@ -224,19 +250,20 @@ function showMarks(stale, unmarked, held) {
 function totalCard(currency, sum) {
   const card = element("div", "card", {role: "listitem"});
   card.append(said("b", visible(currency)));
-  const figure = (name, texts, note = "") => {
+  const figure = (name, texts) => {
     const text = texts.length === 0 ? null : addDecimals(...texts);
     const node = said("span", `${name} `, "quiet");
     const short = text === null ? null : shorten(text);
     const isCost = name === "fees";
-    const value = said("span", (isCost ? plain(short, 4) : signed(short, 4)) + note, "number");
+    const value = said("span", isCost ? plain(short, 4) : signed(short, 4), "number");
     value.title = (text ?? "no mark") + (isCost ? `: ${FEES_HINT}` : "");
     value.dataset.tone = isCost ? "" : toneOf(text);
     card.append(node, value);
   };
-  figure("unrealised", sum.unrealised, sum.unmarked > 0 ? ` (${sum.unmarked} without mark)` : "");
+  figure("unrealised", sum.unrealised);
   figure("realised", sum.realised);
   figure("fees", sum.fees);
+  card.append(said("span", sum.unmarked > 0 ? `${sum.unmarked} without mark` : "", "quiet"));
   return card;
 }
 
@@ -254,6 +281,7 @@ function showPast(shown) {
     grids[name].use(shown === null ? tables[name] : shown[name]);
   }
   if (life.isOpen) life.close();
+  sumUp();
 }
 
 function namesOf(level) {
@@ -308,13 +336,19 @@ const ACTIONS = {
   k: () => control.open(),
   t: () => replay.focus(),
   d: changeScheme,
+  o: () => {
+    panes.show("orders");
+    find("open-only").click();
+  },
   "?": () => find("keys").showModal(),
 };
 
 function pressKey(event) {
   if (document.querySelector("dialog[open]") || find("panels").hidden) return;
   if (event.key === "Escape") return escape(event.target);
-  const isTyping = event.target.matches("input:not([type=checkbox]):not([type=range]), select");
+  // An input of a dialog that was just closed has the focus until the next frame.
+  const isTyping = event.target.matches("input:not([type=checkbox]):not([type=range]), select")
+    && event.target.checkVisibility();
   if (isTyping || event.ctrlKey || event.altKey || event.metaKey) return;
   if (event.key in ACTIONS) ACTIONS[event.key]();
   else if (!panes.press(event.key)) return;

@@ -19,6 +19,9 @@ export function visible(text) {
   ));
 }
 
+/** Ids of one gateway begin alike: their end tells them apart. */
+export const tailOf = (id) => (/^[0-9]{9}/.test(id) ? `…${id.slice(-6)}` : id);
+
 export const isNone = (value) => value === null || value === undefined || value === "";
 export const plain = (value, digits) => (isNone(value) ? "–" : shown(String(value), digits));
 
@@ -115,6 +118,16 @@ const distance = number("liquidation_distance_percent", "Liq. dist. %", 88, {
   tone: distanceTone, hint: "Distance of the mark from the liquidation price, percent",
 });
 
+const MARGIN_ORDER = ["liquidation", "call", "warning", "unknown", "ok"];
+const MARGIN_SIGNS = {liquidation: "✕ ", call: "■ ", warning: "⚠ ", unknown: "? ", ok: "● "};
+const MARGIN_TONES = {ok: "gain", warning: "unknown", call: "loss", liquidation: "loss", unknown: "unknown"};
+const marginState = (row) => (isNone(row.state) ? "–" : (MARGIN_SIGNS[row.state] ?? "") + visible(row.state));
+
+function ratioText(row) {
+  const share = shareOf(row.ratio, "1");
+  return share === null ? "–" : `${(share / 10).toFixed(1)} %`;
+}
+
 const excludedText = (list) => (
   isNone(list) || list.length === 0 ? "–" : `⚠ ${list.length}: ${list.map(visible).join(", ")}`
 );
@@ -142,8 +155,8 @@ export const COLUMNS = {
     number("mark", "Mark", 88, {tone: markTone}),
     {id: "mark_age_ms", title: "Mark age", width: 86, text: ageText, tone: ageTone,
      sort: (row) => row.mark_age_ms ?? 1e15},
-    money("unrealised", "Unrealised", 100), money("realised", "Realised", 96),
-    number("fees", "Fees", 72, {digits: MONEY_DIGITS}), number("liquidation_price", "Liq. price", 88), distance,
+    money("unrealised", "Unrealised", 100), distance, money("realised", "Realised", 96),
+    number("fees", "Fees", 72, {digits: MONEY_DIGITS}), number("liquidation_price", "Liq. price", 88),
     number("break_even", "Break-even", 92, {
       isHidden: true, digits: PRICE_DIGITS, hint: "Closing there leaves nothing: fees, the exit fee too, funding and interest paid",
     }),
@@ -197,14 +210,50 @@ export const COLUMNS = {
   ],
   margin: [
     word("account", "Account", 76), word("currency", "Ccy", 52), word("state", "State", 76, {
-      tone: (row) => ({ok: "gain", warning: "unknown", call: "loss", liquidation: "loss", unknown: "unknown"})[row.state] ?? "",
+      text: marginState, tone: (row) => MARGIN_TONES[row.state] ?? "", sort: (row) => String(MARGIN_ORDER.indexOf(row.state) + 1),
     }),
-    number("equity", "Equity", 96), number("initial", "Initial", 88),
-    number("maintenance", "Maintenance", 92),
-    number("ratio", "Ratio", 64), money("headroom", "Headroom", 96),
+    number("ratio", "Ratio", 64, {text: ratioText, hint: "Maintenance / equity: liquidation at 100 %"}),
+    number("equity", "Equity", 96, {digits: MONEY_DIGITS}), number("initial", "Initial", 88, {digits: MONEY_DIGITS}),
+    number("maintenance", "Maintenance", 92, {digits: MONEY_DIGITS}),
+    {...money("headroom", "Headroom", 96), hint: "Equity less initial margin: what may still be opened with"},
     word("venue", "Venue", 68), EXCLUDED,
   ],
 };
+
+const nearestShare = (found) => shareOf(found?.liquidation_distance_percent, "100");
+
+/** Account -> its position that is nearest to a forced close. */
+export function nearestOf(rows) {
+  const nearest = new Map();
+  for (const row of rows) {
+    if (signOf(row.quantity) === 0 || isNone(row.liquidation_distance_percent)) continue;
+    const share = nearestShare(row);
+    if (share !== null && share < (nearestShare(nearest.get(row.account)) ?? Infinity)) nearest.set(row.account, row);
+  }
+  return nearest;
+}
+
+/** `nearest()` is what nearestOf found. */
+export const nearestColumn = (nearest) => ({
+  id: "nearest", title: "Nearest liquidation", width: 150, hint: "The account's position that is nearest to a forced close, in percent of its mark",
+  text: (row) => {
+    const found = nearest().get(row.account);
+    return found === undefined ? "–" : `${plain(found.liquidation_distance_percent)} % ${visible(found.instrument)}`;
+  },
+  tone: (row) => distanceTone(nearest().get(row.account) ?? {}),
+  sort: (row) => nearestShare(nearest().get(row.account)) ?? Infinity,
+});
+
+/** What is worst, for the line on top. */
+export function marginText(rows) {
+  const found = [...rows].filter((row) => MARGIN_ORDER.includes(row.state));
+  if (found.length === 0) return {text: "–", tone: ""};
+  const worst = MARGIN_ORDER.find((state) => found.some((row) => row.state === state));
+  const whose = worst === "ok" ? [] : found.filter((row) => row.state === worst)
+    .map((row) => `${visible(row.account)} ${visible(row.currency)}`);
+  const more = whose.length > 2 ? ` and ${whose.length - 2} more` : "";
+  return {text: [marginState({state: worst}), whose.slice(0, 2).join(", ")].filter(Boolean).join(" ") + more, tone: MARGIN_TONES[worst]};
+}
 
 /** Compares exposures of several currencies, for shades alone. */
 export const weightOf = (row, id) => row.reporting?.[id] ?? row[id];
@@ -222,12 +271,19 @@ export function exposureColumns(largest) {
   ];
 }
 
+/** What differs first: an option by its instrument. A leg is named where there are two. */
+function nameOf({level, name, instrument, strategy, account}) {
+  if (level !== "position") return name;
+  const leg = name.split("|").find((part) => part === "long" || part === "short");
+  return [instrument, strategy, account, leg].filter(Boolean).join(" · ");
+}
+
 /** Greeks of positions and of their sums; delta in cash is shaded. */
 export function greekColumns(largest) {
   const cash = money("delta_cash", "Delta cash", 92, {hint: "What a move of the underlying by all of its price makes"});
   const figure = (id, title, hint, more = {}) => number(id, title, 80, {digits: MONEY_DIGITS, hint, ...more});
   return [
-    {id: "name", title: "Name", width: 168, text: (row) => visible(row.name).replace(/\|/g, " · ")},
+    {id: "name", title: "Name", width: 168, text: (row) => visible(nameOf(row))},
     {...cash, share: (row) => String((shareOf(row.delta_cash, largest()) ?? 0) / 1000)},
     figure("gamma_cash", "Gamma cash", "Change of delta cash with one percent"),
     figure("vega", "Vega", "Per point of volatility"), figure("theta", "Theta", "Per day"),

@@ -13,9 +13,10 @@ export class Control {
   #key = "";
 
   /** names(level): what exists; address(): the live API, "" when it is not known; onLate(text, tone):
-   * an answer that came when the dialog was closed. */
-  constructor({names, address, onLate}) {
+   * an answer that came when the dialog was closed; standing(level, name): how it stands now, in words. */
+  constructor({names, address, onLate, standing}) {
     this.names = names;
+    this.standing = standing;
     this.onLate = onLate;
     this.address = address;
     this.dialog = find("control");
@@ -31,7 +32,7 @@ export class Control {
     find("control-close").addEventListener("click", () => this.dialog.close());
     find("control-forget").addEventListener("click", () => this.forget());
     this.dialog.addEventListener("close", () => {
-      find("control-key").value = "";
+      if (!this.dialog.open) find("control-key").value = "";  // it may be open again when this is told
     });
   }
 
@@ -41,7 +42,7 @@ export class Control {
     this.form.elements.action.value = action;
     find("control-level").value = level;
     find("control-name").value = name;
-    find("control-confirm").value = "";
+    find("control-confirm").value = find("control-key").value = "";
     this.say("", "");
     this.onLate("", "");
     this.offer();
@@ -82,6 +83,7 @@ export class Control {
     const address = this.address();
     setText(find("control-where"), address ? `Goes to the live API at ${address}, not to the observer.`
       : "The live API was not found on this machine: use `gateway kill` where it runs.");
+    setText(find("control-now"), this.standing(this.level, find("control-name").value));
     setText(find("control-typed"), this.expected === "" ? "the name" : visible(this.expected));
     setText(find("control-send"), this.action === "cancel" && isOrder ? "Cancel order" : WORDS[this.action]);
     for (const id of ["control-actor", "control-reason"]) find(id).disabled = !isNamed;

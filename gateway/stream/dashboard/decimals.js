@@ -69,9 +69,12 @@ export function group(text) {
   return whole.replace(/\B(?=(\d{3})+$)/g, ",") + (point < 0 ? "" : text.slice(point));
 }
 
-/** For a cell: grouped, a long fraction cut visibly and never rounded. */
-export function shown(text, digits = FRACTION_MAX) {
+/** For a cell: grouped, a long fraction cut visibly and never rounded. Of an amount below one, such as
+ * of a coin, three digits behind its zeros are shown. */
+export function shown(text, atLeast = FRACTION_MAX) {
   const point = text.indexOf(".");
+  const zeros = /^[+-]?0*\.(0*)/.exec(text)?.[1].length ?? -3;
+  const digits = Math.min(FRACTION_MAX, Math.max(atLeast, zeros + 3));
   if (point < 0 || text.length - point - 1 <= digits) return group(text);
   const short = shorten(text);
   const end = point + 1 + digits;

@@ -8,6 +8,11 @@ import {atMostEvery} from "./frame.js";
 
 const REDRAW_MS = 150;
 const LEVELS_MAX = 20;
+const REASONS = {
+  empty: "nothing came yet; a name that its venue does not list is told in the gateway's log",
+  gap: "an update is missing, and its levels are shown again with the venue's next snapshot",
+  stale: "the process that writes it shows no life",
+};
 
 export class DepthPanel {
   constructor(host, table) {
@@ -22,6 +27,9 @@ export class DepthPanel {
     this.strip.append(this.facts, this.choice);
     this.canvas = element("canvas", "depth", {role: "img", "aria-label": "Depth"});
     this.ladder = element("div", "ladder number", {role: "table", "aria-label": "Levels of the book"});
+    const head = element("div", "line head", {role: "row"});
+    head.append(...["Bid size", "Bid", "Ask", "Ask size"].map((title) => said("span", title, "", {role: "columnheader"})));
+    this.ladder.append(head);
     this.lines = Array.from({length: LEVELS_MAX}, () => this.line());
     host.append(this.strip, this.note, this.canvas, this.ladder);
     this.refresh = atMostEvery(REDRAW_MS, () => this.draw());
@@ -44,7 +52,8 @@ export class DepthPanel {
   draw() {
     if (this.host.hidden) return;
     const names = [...this.table.slots.keys()].sort();
-    if (!names.includes(this.instrument)) this.instrument = names[0] ?? null;
+    const isLive = (name) => this.table.get(name).state === "live";
+    if (!names.includes(this.instrument)) this.instrument = names.find(isLive) ?? names[0] ?? null;
     fillSelect(this.choice, names.map((name) => [name, visible(name)]), this.instrument);
     const book = this.table.get(this.instrument);
     const why = this.reason(book);
@@ -58,7 +67,7 @@ export class DepthPanel {
   reason(book) {
     if (book === undefined && this.table.absent) return `The observer has no books: ${this.table.absent}.`;
     if (book === undefined) return "No venue sends books: `market_data` of a venue names its instruments.";
-    if (book.state !== "live") return `The book is ${book.state}: nothing of it is shown.`;
+    if (book.state !== "live") return `The book is ${book.state}: ${REASONS[book.state] ?? "nothing of it is shown"}.`;
     return book.bids.length + book.asks.length === 0 ? "The book is live and empty." : "";
   }
 
@@ -69,17 +78,17 @@ export class DepthPanel {
     const quantities = [...bids, ...asks].map(([, quantity]) => quantity);
     const largest = quantities.reduce((best, each) => ((shareOf(each, best) ?? 1001) > 1000 ? each : best), "0");
     const count = Math.max(bids.length, asks.length);
-    const priceScale = Math.max(0, ...bids.map(([price]) => fractionLength(price)));
-    const quantityScale = Math.max(0, ...bids.map(([, quantity]) => fractionLength(quantity)));
-    const aligned = (text, scale) => (text === null ? null : alignPoint(plain(text), scale));
+    const scaleOf = (place) => Math.max(0, ...[...bids, ...asks].map((level) => fractionLength(level[place])));
+    const [priceScale, quantityScale] = [scaleOf(0), scaleOf(1)];
+    const aligned = (text, scale) => (text === null ? "" : alignPoint(plain(text), scale));
     this.lines.forEach(({node, cells}, at) => {
       node.hidden = at >= count;
       const [bidPrice, bidQuantity] = bids[at] ?? [null, null];
       const [askPrice, askQuantity] = asks[at] ?? [null, null];
-      const texts = [aligned(bidQuantity, quantityScale), aligned(bidPrice, priceScale), askPrice, askQuantity];
-      texts.forEach((text, cell) => {
-        setText(cells[cell], text === null ? "" : cell < 2 ? text : plain(text));
-      });
+      setText(cells[0], aligned(bidQuantity, quantityScale));
+      setText(cells[1], aligned(bidPrice, priceScale));
+      setText(cells[2], aligned(askPrice, priceScale));
+      setText(cells[3], aligned(askQuantity, quantityScale));
       bar(cells[0], bidQuantity, largest);
       bar(cells[3], askQuantity, largest);
     });

@@ -3,7 +3,7 @@
 
 import {clock, isNone, signed, toneOf, visible} from "./columns.js";
 import {addDecimals, negate, parseDecimal, shorten} from "./decimals.js";
-import {element, fitCanvas, fillSelect} from "./elements.js";
+import {element, fitCanvas, fillSelect, said} from "./elements.js";
 import {atMostEvery} from "./frame.js";
 import {Grid} from "./grid.js";
 import {Table} from "./stream.js";
@@ -169,8 +169,10 @@ export class FlowPanel {
 
   tell(columns) {
     const sum = (name) => columns.reduce((total, each) => total + each[name], 0);
-    const text = `orders ${sum("entered")}, filled ${sum("filled")}, refused ${sum("refused")}`;
-    this.legend.textContent = `${text}; below: bought ▲, sold ▼`;
+    const counts = [["entered", "orders"], ["filled", "filled"], ["refused", "refused"]].map(([name, title]) => [name, `${title} ${sum(name)}`]);
+    const text = counts.map(([, told]) => told).join(", ");
+    const legend = [...counts, ["bought", "bought"], ["sold", "sold"]];
+    this.legend.replaceChildren(...legend.flatMap(([name, told]) => [said("span", "■", `swatch ${name}`), told]));
     const times = [columns[0], columns[columns.length - 1]].map((each) => secondOf(each.time)).join(" to ");
     this.canvas.setAttribute("aria-label", `Flow from ${times} UTC: ${text}`);
   }

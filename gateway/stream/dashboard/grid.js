@@ -8,6 +8,8 @@ import {atMostEvery, soon} from "./frame.js";
 const ROW_HEIGHT = 24;
 const ROWS_SPARE = 3;
 const FLASH_MS = 450;
+const WORD_WIDTH_MAX = 260;  // of a column that is no number, in pixels
+const HELD_SHARE_MAX = 0.4;  // of the table that a first column may take to stand while others are scrolled
 const SORT_MS = 400;  // a sorted column that moves is sorted again no faster
 const isCalm = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -97,10 +99,27 @@ export class Grid {
 
   /** A number is never cut by the edge of its cell: its column grows instead. */
   makeRoom(at, text) {
-    const need = Math.ceil(text.length * (this.digit ??= digitWidth(this.scroller))) + 18;
+    this.widen(at, text.length * this.measure("0"));
+  }
+
+  /** A name is cut only when it is very long: options of one family differ by their last letters. */
+  makeRoomForWord(at, text) {
+    this.widen(at, Math.min(WORD_WIDTH_MAX, this.measure(text)));
+  }
+
+  widen(at, room) {
+    const need = Math.ceil(room) + 18;
     if (need <= this.widths[at]) return;
     this.widths[at] = need;
     soon(this.setWidthsSoon ??= () => this.setWidths());
+  }
+
+  /** Width in pixels. */
+  measure(text) {
+    if (text === "0" && this.digit !== undefined) return this.digit;
+    const width = (this.pen ??= penOf(this.scroller)).measureText(text).width;
+    if (text === "0") this.digit = Math.max(5, width);
+    return width;
   }
 
   heading(column, index) {
@@ -187,6 +206,7 @@ export class Grid {
 
   draw() {
     if (this.scroller.clientHeight === 0) return;
+    this.scroller.toggleAttribute("data-held", this.widths[0] < HELD_SHARE_MAX * this.scroller.clientWidth);
     this.empty.hidden = this.count > 0;
     if (this.count === 0) this.empty.textContent = this.emptyText(this.table);
     const height = `${this.count * ROW_HEIGHT}px`;
@@ -260,6 +280,7 @@ export class Grid {
     }
     if (cell.value !== value) {
       if (now > 0 && column.isNumber && !isCalm.matches) this.flash(line, cell, now);
+      if (!column.isNumber) this.makeRoomForWord(at, value);
       cell.value = value;
       cell.cell.title = column.value?.(row) ?? value;
     }
@@ -362,19 +383,22 @@ export class Grid {
   moveColumn(step) {
     this.column = Math.max(0, Math.min(this.columns.length - 1, this.column + step));
     const cell = this.head.children[this.column];
-    const left = cell.offsetLeft;
-    const right = left + cell.offsetWidth - this.scroller.clientWidth;
+    const held = this.scroller.hasAttribute("data-held") ? this.head.children[0].offsetWidth : 0;
+    const left = cell.offsetLeft - (this.column > 0 ? held : cell.offsetLeft);
+    const right = cell.offsetLeft + cell.offsetWidth - this.scroller.clientWidth;
     if (left < this.scroller.scrollLeft) this.scroller.scrollLeft = left;
     if (right > this.scroller.scrollLeft) this.scroller.scrollLeft = right;
     soon(this.draw);
   }
 }
 
-function digitWidth(node) {
+/** Measures as the widest text of a table is drawn: bold. */
+function penOf(node) {
   const pen = document.createElement("canvas").getContext("2d");
   const style = getComputedStyle(node);
-  pen.font = `${style.fontStretch === "100%" ? "" : "semi-condensed"} ${style.fontSize} ${style.fontFamily}`;
-  return Math.max(5, pen.measureText("0").width);
+  const stretch = style.fontStretch === "100%" ? "" : "semi-condensed";
+  pen.font = `600 ${stretch} ${style.fontSize} ${style.fontFamily}`;
+  return pen;
 }
 
 function idOf(column) {

@@ -72,6 +72,7 @@ export class HealthPanel {
     const value = isNone(row.value) ? "–" : /^-?\d+$/.test(row.value) ? group(row.value) : visible(row.value);
     const most = filled === null ? "" : ` · ${(filled / 10).toFixed(1)} %`;
     setText(line, sparkline(this.seen.get(keyOf(row)) ?? []));
+    text.className = /^[-\d]/.test(value) ? "" : "words";  // what is no number may take two lines
     setText(text, `${SIGNS[row.state] ?? ""}${value}${row.unit ? ` ${visible(row.unit)}` : ""}${most}`);
     figure.title = filled === null ? "" : `${value} of ${group(row.of)} ${visible(row.unit)}`;
     figure.dataset.tone = TONES[row.state] ?? "";

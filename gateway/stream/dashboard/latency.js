@@ -1,6 +1,6 @@
 // Latency of a stage over the last two minutes as a heat map, and every stage's figures below it.
 
-import {clock, visible} from "./columns.js";
+import {clock, tailOf, visible} from "./columns.js";
 import {chipsOf, element, fitCanvas, said} from "./elements.js";
 import {atMostEvery} from "./frame.js";
 
@@ -67,7 +67,7 @@ export class LatencyPanel {
   orderCell({order, time}) {
     const cell = said("span", order ? "" : "–", "", {role: "cell"});
     if (!order) return cell;
-    const button = said("button", visible(order), "plain", {type: "button", title: clock(time, 9)});
+    const button = said("button", visible(tailOf(order)), "plain", {type: "button", title: `${visible(order)}, ${clock(time, 9)}`});
     button.addEventListener("click", () => this.onOrder(order));
     cell.append(button);
     return cell;

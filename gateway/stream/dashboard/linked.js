@@ -1,7 +1,7 @@
 // Groups of linked orders and of named legs: one line for each leg, with what all legs together are.
 // What stands alone is the observer's word (leg risk); nothing is added up here.
 
-import {SIDE, number, signed, stateTone, visible, word} from "./columns.js";
+import {SIDE, money, number, signed, stateTone, tailOf, visible, word} from "./columns.js";
 import {shareOf, signOf} from "./decimals.js";
 import {atMostEvery} from "./frame.js";
 import {Grid} from "./grid.js";
@@ -25,6 +25,8 @@ const LEG_COLUMNS = [
    hint: "Executed on one side, and on the other neither executed nor working; bought +, sold −; of legs its worth",
    text: (row) => (signOf(row.leg_risk) === 0 ? "–" : `⚠ ${signed(row.leg_risk)}`),
    tone: (row) => (signOf(row.leg_risk) === 0 ? "quiet" : "unknown")},
+  money("net", "Net", 72, {hint: "Named legs: realised and unrealised profit less fees, reporting currency"}),
+  number("fees", "Fees", 60, {digits: 4, hint: "Of all named legs, reporting currency; above zero paid"}),
   {id: "leg", title: "Leg", width: 44, text: (row) => `${row.place + 1}/${row.legs}`},
   SIDE, word("instrument", "Instrument", 124), word("type", "Type", 62),
   word("state", "State", 116, {tone: stateTone}),
@@ -34,15 +36,13 @@ const LEG_COLUMNS = [
   {id: "ratio", title: "Ratio", width: 56, isNumber: true, value: (row) => row.ratio,
    hint: "Of a leg that was named (gateway legs): bought +, sold −", text: (row) => (row.ratio ? signed(row.ratio) : "–")},
   number("spread_price", "Spread", 76, {isHidden: true, hint: "Sum of ratio times average price"}),
-  number("realised", "Realised", 84, {isHidden: true, hint: "Of all legs, reporting currency, before fees"}),
-  number("unrealised", "Unrealised", 88, {isHidden: true, hint: "Of all legs at the marks, reporting currency"}),
+  number("realised", "Realised", 84, {isHidden: true, digits: 4, hint: "Of all legs, reporting currency, before fees"}),
+  number("unrealised", "Unrealised", 88, {isHidden: true, digits: 4, hint: "Of all legs at the marks, reporting currency"}),
   number("price", "Price", 80), number("trigger_price", "Trigger", 76, {isHidden: true}),
   number("average_price", "Average", 80, {isHidden: true}),
   word("client_order_id", "Client id", 100), word("strategy", "Strategy", 96), word("account", "Account", 68),
   word("venue", "Venue", 68, {isHidden: true}), word("order_id", "Order id", 150, {isHidden: true}),
 ];
-
-const tailOf = (id) => (/^[0-9]{9}/.test(id) ? `…${id.slice(-6)}` : id);
 
 function ratioText(row) {
   const share = shareOf(row.fill_ratio, "1");
@@ -86,6 +86,7 @@ function legsOf(row) {
   return members.map((member, place) => ({
     key: `${row.linked_to}|${member.order_id}`, of: row, linked_to: String(row.linked_to), link: row.kind, joint: row.state,
     leg_risk: row.leg_risk, spread_price: row.spread_price, realised: row.realised, unrealised: row.unrealised,
+    fees: row.fees, net: row.net,
     place, legs, account: row.account, strategy: row.strategy, venue: row.venue, ...member,
   }));
 }

@@ -41,13 +41,16 @@ export class ProfitPanel {
     this.canvas = element("canvas", "waterfall", {role: "img", "aria-label": "Waterfall of profit and loss"});
     this.list = element("dl", "parts", {id: "profit-parts"});
     this.note = said("p", "", "note", {id: "profit-note"});
-    this.host.append(this.bar, this.canvas, this.list, this.note);
+    this.rates = said("p", "", "note", {id: "profit-rates"});
+    this.host.append(this.bar, this.canvas, this.list, this.note, this.rates);
   }
 
   draw() {
     const rows = [...this.table.values()];
     this.bar.hidden = this.canvas.hidden = this.list.hidden = rows.length === 0;
     if (rows.length === 0) {
+      this.rates.textContent = "";
+      this.note.dataset.tone = "";
       this.note.textContent = this.table.absent
         ? `The observer has no parts of the profit: ${this.table.absent}.` : "No profit or loss yet.";
       return;
@@ -98,11 +101,11 @@ export class ProfitPanel {
     const unmarked = excludedOf(rows).filter((name) => !name.startsWith(RATE));
     const notes = [];
     if (unmarked.length > 0) notes.push(`⚠ without a fresh mark, not in the sums: ${unmarked.map(visible).join(", ")}.`);
-    if (this.currency === REPORTING) notes.push(...rateNotes(rows));
+    if (this.currency === REPORTING) notes.push(...missingRates(rows));
     if (!sums.isExact) notes.push("✕ The parts are not the total the observer told.");
     this.note.textContent = notes.join(" ");
-    const isWhole = notes.every((note) => note.startsWith("At "));
-    this.note.dataset.tone = !sums.isExact ? "loss" : isWhole ? "quiet" : "unknown";
+    this.note.dataset.tone = sums.isExact ? "unknown" : "loss";
+    this.rates.textContent = this.currency === REPORTING ? ratesText(rows) : "";
   }
 
   paint(sums) {
@@ -143,15 +146,18 @@ export class ProfitPanel {
 /** What positions without a mark, and currencies without a rate, are called. */
 const excludedOf = (rows) => [...new Set(rows.flatMap((row) => row.excluded ?? []))];
 
-/** Which rates were used and when they were said; whose were missing or too old. */
-function rateNotes(rows) {
-  const without = excludedOf(rows).filter((name) => name.startsWith(RATE));
+/** Whose rates were missing or too old. */
+function missingRates(rows) {
+  const without = excludedOf(rows).filter((name) => name.startsWith(RATE)).map((name) => visible(name.slice(RATE.length)));
+  return without.length === 0 ? [] : [`⚠ without a usable rate, not in the sums: ${without.join(", ")}.`];
+}
+
+/** Which rates were used and when they were said. */
+function ratesText(rows) {
   const used = new Map(rows.filter((row) => row.reporting).map((row) => [row.currency, row.reporting]));
   const texts = [...used].sort().filter(([name, {currency}]) => name !== currency)
     .map(([name, {rate, rate_time_ns: at}]) => `${visible(name)} ${plain(rate)} (${dayOf(at)} ${clock(at, 0).slice(0, 8)})`);
-  const notes = without.length === 0 ? []
-    : [`⚠ without a usable rate, not in the sums: ${without.map((name) => visible(name.slice(RATE.length))).join(", ")}.`];
-  return texts.length === 0 ? notes : [...notes, `At the rates ${texts.join(", ")}; FX is what rates moved since it was earned.`];
+  return texts.length === 0 ? "" : `At the rates ${texts.join(", ")}; FX is what rates moved since it was earned.`;
 }
 
 function commonest(rows, currencies) {

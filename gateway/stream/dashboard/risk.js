@@ -1,12 +1,14 @@
 // Risk: trading states and the used share of every limit.
 
-import {FINISHED, isNone, plain, visible} from "./columns.js";
+import {FINISHED, isNone, plain, visible, word} from "./columns.js";
 import {addDecimals, negate, shareOf, signOf} from "./decimals.js";
 import {atMostEvery} from "./frame.js";
 import {Table} from "./stream.js";
 
 const STATE_TONES = {active: "gain", reducing: "unknown", halted: "loss"};
 const STATE_SIGNS = {active: "● ", reducing: "◐ ", halted: "■ "};
+const SIGN_TONES = {"◐ ": "unknown", "■ ": "loss"};
+const ABOVE_ALL = 1e15;  // no used share is larger
 const LEVEL_ORDER = {firm: 0, venue: 1, account: 2, strategy: 3, instrument: 4};
 
 /** Used part of a limit in thousandths; null when it is not limited or not measured. */
@@ -27,7 +29,7 @@ const stateText = (row) => (isNone(row.state) ? "–"
 
 /** What stops trading first, then what is nearest to its limit. */
 const urgency = (row) => (
-  ({halted: 3000, reducing: 2000})[row.state] ?? usedShare(row) ?? -1
+  ({halted: 2, reducing: 1})[row.state] * ABOVE_ALL || (usedShare(row) ?? -1)
 );
 
 export const RISK_COLUMNS = [
@@ -47,6 +49,33 @@ export const RISK_COLUMNS = [
     visible([row.reason, row.actor].filter(Boolean).join(" – ") || "–")
   )},
 ];
+
+const standing = new Map();  // level|name -> "■ " of what is halted, "◐ " of what is reducing
+
+/** What does not trade as it should; true when it is another than before. */
+export function noteStanding(rows) {
+  const before = [...standing].join();
+  standing.clear();
+  for (const {kind, level, name, state} of rows) {
+    if (kind === "state" && state !== "active") standing.set(`${level}|${name}`, STATE_SIGNS[state] ?? "");
+  }
+  return before !== [...standing].join();
+}
+
+/** A name with the sign of its trading state before it, where it has one. */
+export const standingName = (id, title, width) => word(id, title, width, {
+  text: (row) => (isNone(row[id]) ? "–" : (standing.get(`${id}|${row[id]}`) ?? "") + visible(row[id])),
+  tone: (row) => SIGN_TONES[standing.get(`${id}|${row[id]}`)] ?? "",
+});
+
+/** What a person reads before he halts or enables: how it stands now. */
+export function standingText(rows, level, name) {
+  const row = [...rows].find((each) => each.kind === "state" && each.level === level
+    && (level === "firm" || each.name === name));
+  if (row === undefined) return "";
+  const why = visible([row.reason, row.actor].filter(Boolean).join(" – "));
+  return `Now: ${stateText(row)}${why === "" ? "" : `: ${why}`}`;
+}
 
 /** "active", or what is not. */
 export function tradingText(rows) {

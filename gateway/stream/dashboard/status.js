@@ -72,14 +72,17 @@ export class StatusLine {
   /** Old numbers are shown dimmed and named, never silently. */
   judge() {
     const silent = Math.round((performance.now() - this.heardAt) / 1000);
+    const isSilent = silent * 1000 > SILENT_MS;
     let why = "";
     if (this.stream !== "open") why = `stream ${this.stream}`;
-    else if (silent * 1000 > SILENT_MS) why = `no answer for ${silent} s`;
+    else if (isSilent) why = `no answer for ${silent} s`;
     else if (this.status !== null && !this.status.ready) why = `journal ${this.status.state}`;
     else if (this.status !== null && this.status.lag_ms > LAG_MS_MAX) why = "behind the journal";
     document.body.dataset.old = why;
     const node = find("connection");
     if (this.stream === "open") setText(node, why === "" ? TEXT.open : `⚠ old: ${why}`);
+    else if (isSilent) setText(node, `${TEXT[this.stream]}; last heard ${silent} s ago`);
+    if (isSilent) setText(find("lag"), "not known");
     node.dataset.state = why !== "" && this.stream === "open" ? "old" : this.stream;
   }
 }

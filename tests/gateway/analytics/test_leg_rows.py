@@ -51,12 +51,16 @@ def order(side: str, done: str, price: str | None, **more: str) -> dict[str, Any
     return row | more
 
 
-def row_of(orders: dict[int, Any], *subjects: str, marks: Any = MARKS, rates: Any = RATES) -> Any:
+def row_of(
+    orders: dict[int, Any], *subjects: str, marks: Any = MARKS, rates: Any = RATES, fees: Any = None
+) -> Any:
     book = LegBook()
     book.take_all(note_of(f"legs S {subject}", at) for at, subject in enumerate(subjects, 20))
     given_ = GreekInput([], INSTRUMENTS, OptionBook(OptionSettings(), INSTRUMENTS), marks,
                         {"USD": 1.0, "BTC": 100.5}, 1, 1000)  # fmt: skip
-    (row,) = leg_rows(book.groups.values(), orders, given_, InstrumentMap(INSTRUMENTS, {}), rates)
+    known = {number: {} for number in orders} if fees is None else fees
+    instruments = InstrumentMap(INSTRUMENTS, {})
+    (row,) = leg_rows(book.groups.values(), orders, given_, instruments, rates, fees=known)
     return row
 
 
@@ -98,40 +102,51 @@ def told(amount: Fraction) -> Fraction:
 @given(st.lists(LEGS, min_size=2, max_size=3))
 def test_a_group_is_what_the_oracle_says_of_every_fill(legs) -> None:
     rows, subjects, naive = built(legs)
-    row = row_of(rows, *subjects)
+    # A thousandth of what executed, by turns in dollars and coins.
+    fees = {number: {("BTC", "USD")[number % 2]: Decimal(each["cumulative_quantity"])
+                     * Decimal(each["average_price"] or 0) / 1000}
+            for number, each in rows.items()}  # fmt: skip
+    row = row_of(rows, *subjects, fees=fees)
     assert row["state"] == oracle.state(naive)
     sums: dict[str, list[Fraction]] = {}
     deltas: dict[str, Fraction] = {}
     alone = oracle.alone(naive)
+    for paid in fees.values():
+        for currency, fee in paid.items():
+            made = sums.setdefault(currency, [Fraction(0), Fraction(0), Fraction(0)])
+            made[2] += Fraction(fee)
     for (name, *_), leg, rest in zip(legs, naive, alone, strict=True):
         rule, mark = RULES[name], Fraction(MARKS[name].price)
         if leg.fills:
-            made = sums.setdefault(rule["settle"], [Fraction(0), Fraction(0)])
-            sums[rule["settle"]] = [a + b for a, b in zip(made, oracle.profit(leg, mark),
-                                                          strict=True)]  # fmt: skip
+            made = sums.setdefault(rule["settle"], [Fraction(0), Fraction(0), Fraction(0)])
+            for at, amount in enumerate(oracle.profit(leg, mark)):
+                made[at] += amount
         if rest:
             delta = told(rest) * leg.multiplier
             delta = told(delta / mark) if leg.kind == "inverse" else delta
             deltas[rule["base"]] = deltas.get(rule["base"], Fraction(0)) + delta
     assert {currency: [Fraction(each) for each in made.values()]
             for currency, made in row["profit"].items()} == {
-        currency: [told(each) for each in made] for currency, made in sums.items()
+        currency: [told(each) for each in (*made, made[0] + made[1] - made[2])]
+        for currency, made in sums.items()
     }  # fmt: skip
     assert {each["asset"]: Fraction(each["delta"]) for each in row["risk"]} == deltas
     values = {asset: delta * Fraction(RATES[asset].rate) for asset, delta in deltas.items()}
     assert {each["asset"]: Fraction(each["value"]) for each in row["risk"]} == values
     assert Fraction(row["leg_risk"]) == sum(map(abs, values.values()))
     if "EUR" in sums:
-        assert "rate:EUR" in row["excluded"] and row["realised"] is None
+        assert "rate:EUR" in row["excluded"] and row["realised"] is row["net"] is None
     else:
         totals = [
             sum(
                 (made[at] * Fraction(RATES[currency].rate) for currency, made in sums.items()),
                 Fraction(0),
             )
-            for at in (0, 1)
+            for at in (0, 1, 2)
         ]
-        assert [Fraction(row["realised"]), Fraction(row["unrealised"])] == list(map(told, totals))
+        totals.append(totals[0] + totals[1] - totals[2])
+        names = ("realised", "unrealised", "fees", "net")
+        assert [Fraction(row[name]) for name in names] == list(map(told, totals))
     price = oracle.spread_price(naive)
     if len({RULES[name]["quote"] for name, *_ in legs}) == 1:
         assert row["spread_price"] == (None if price is None else row["spread_price"])
@@ -162,8 +177,28 @@ def test_a_spread_goes_from_nothing_to_filled() -> None:
         ("filled", "10", "0", [], ["1", "1"]),
     ]
     assert (row["spread_price"], row["spread_currency"]) == ("84", "USD")
-    assert row["profit"] == {"USD": {"realised": "0", "unrealised": "60"}}  # 100 won, 40 lost
+    assert row["profit"]["USD"]["unrealised"] == "60"  # 100 won, 40 lost
     assert row["delta_cash"] == "900", "1,100 long, 200 short"
+
+
+def test_fees_stand_beside_the_profit_and_what_is_not_known_leaves_no_net() -> None:
+    orders = {1: order("buy", "10", "100"), 2: order("sell", "10", "8", instrument="ETH")}
+    legs = ("1/2 1 1", "2/2 2 -1")
+    fees: dict[int, Any] = {1: {"USD": Decimal("0.123456789")}, 2: {"BTC": Decimal("-0.001")}}
+    row = row_of(orders, *legs, fees=fees)
+    assert row["profit"] == {
+        "BTC": {"realised": "0", "unrealised": "0", "fees": "-0.001", "net": "0.001"},
+        "USD": {"realised": "0", "unrealised": "80", "fees": "0.123456789", "net": "79.876543211"},
+    }
+    assert (row["fees"], row["net"]) == ("0.022956789", "79.977043211")
+    row = row_of(orders, *legs, fees=fees | {2: None})
+    assert row["profit"]["USD"] == {"realised": "0", "unrealised": "80", "fees": None, "net": None}
+    assert (row["unrealised"], row["fees"], row["net"]) == ("80", None, None)
+    assert row["excluded"] == ["fees: not all fills of 2 are known"]
+    row = row_of(orders, *legs, fees=fees | {2: {"BNB": Decimal(1)}})
+    assert "rate:BNB" in row["excluded"] and row["net"] is None
+    row = row_of(orders, *legs, fees=fees, marks={"PERP": MARKS["PERP"]})
+    assert (row["fees"], row["net"]) == ("0.022956789", None), "a leg without a mark has no profit"
 
 
 def test_what_no_order_works_for_any_more_is_broken_and_stands_alone() -> None:

@@ -99,7 +99,7 @@ def test_legs_are_named_checked_noted_and_one_position(world, api, call):
     assert (row["group"], row["state"], row["units"], row["late"]) == ("CAL", "partial", "0.5", [2])
     assert [leg["share"] for leg in row["legs"]] == ["1", "0.3333"]
     assert row["risk"] == [{"asset": "BTC", "delta": "1", "value": "100"}]
-    assert row["profit"] == {"USD": {"realised": "0", "unrealised": "16"}}
+    assert row["profit"]["USD"] == {"realised": "0", "unrealised": "16", "fees": "0", "net": "16"}
     assert row["spread_price"] == "-110" and float(row["delta_cash"]) == pytest.approx(61)
     world.fill(near, "0.5", "100", instrument=world.perpetual)
     world.fact("canceled", far, 1, "by the venue", "1", 1, 1)
@@ -111,6 +111,30 @@ def test_legs_are_named_checked_noted_and_one_position(world, api, call):
     (row,) = shown(call)["rows"]
     assert (row["state"], row["units"], row["leg_risk"]) == ("filled", "2", "0")
     assert row["members"][0]["actor"] == "anna" and row["faults"] == []
+
+
+def test_fees_are_those_of_every_fill_as_it_stands_corrected(open_world, world, call):
+    near, far = spread(world)
+    world.fill(near, "1", "100", instrument=world.perpetual, fee="0.15", fee_currency=world.usd)
+    world.fill(near, "0.5", "100", instrument=world.perpetual, trade="T2", fee="0.1",
+               fee_currency=world.usd)  # fmt: skip
+    assert call("name", "CAL", f"{near}:1", f"{far}:-2").exit_code == 0
+    world.fill(far, "1", "105", side=SELL, fee="-0.0002", fee_currency=world.btc)
+    (row,) = shown(call)["rows"]
+    assert row["profit"]["USD"] == {
+        "realised": "0", "unrealised": "16", "fees": "0.25", "net": "15.75",
+    }  # fmt: skip
+    assert row["profit"]["BTC"]["net"] == "0.0002"
+    assert (row["fees"], row["net"]) == ("0.23", "15.77")
+    before = shown(call)["sequence"]
+    world.revise(near, "T2", 1, "0.5", "100", instrument=world.perpetual, fee="0.3",
+                 fee_currency=world.usd)  # fmt: skip
+    assert shown(call)["rows"][0]["fees"] == "0.43"
+    world.engine.stop()
+    again = open_world()
+    assert shown(call, where=again)["rows"][0]["fees"] == "0.43"
+    past = shown(call, "--as-of", str(before), where=again)["rows"][0]
+    assert past["fees"] == "0.23", "as it was told then"
 
 
 def test_the_same_stands_after_a_start_and_as_of_before(open_world, world, call):

@@ -1,6 +1,7 @@
 """Legs named at a real gateway: noted by its door, seen by its observer, the same after a start."""
 
 import json
+from decimal import Decimal
 
 from click.testing import CliRunner
 from real_programs import all_started, until
@@ -39,6 +40,8 @@ def test_legs_are_one_spread_from_the_door_to_the_stream_and_over_a_start(tmp_pa
         (told,) = call("show", "--live-marks")["rows"]
         assert (told["state"], told["spread_price"]) == ("partial", None)
         assert told["risk"][0]["delta"] == "0.2" and told["faults"] == []
+        paid = sum(Decimal(fill["fee"]) for fill in run.observe("fills")["fills"])
+        assert paid > 0 and Decimal(row["fees"]) == Decimal(told["fees"]) == paid
         assert run.daemon.stop() == 0  # a stop leaves what works at the venue
         run.start_daemon()
         run.call("DELETE", f"/v1/orders/{far}")

@@ -98,7 +98,7 @@ async def test_linked_orders_are_told_leg_by_leg_with_what_stands_alone(stage):
         await screen.sees("linked", "2/3", "▼ sell", "CANCELED", "0.5", "25.0 %")
         await screen.sees("linked", "3/3", "stop", "0.0 %")
         await screen.sees("linked", "20", "oco", "working", "1/2", "client-20")
-        legs = [row.split(" | ")[4] for row in await screen.cells("linked") if "bracket" in row]
+        legs = [row.split(" | ")[6] for row in await screen.cells("linked") if "bracket" in row]
         assert legs == ["1/3", "2/3", "3/3"], "one group stands together, in its order"
         # It is balanced again, and a leg is forgotten.
         await server.publish(
@@ -123,15 +123,17 @@ async def test_named_legs_stand_with_their_ratio_beside_linked_orders(stage):
                    ((near, "alpha"), (far, "beta"), (again, "beta"))]  # fmt: skip
         named = group(0, members, kind="legs", state="broken", leg_risk="402.5")
         named |= {"linked_to": "CALENDAR-DEC", "strategy": "", "realised": "0", "unrealised": "16"}
+        named |= {"fees": "1.5", "net": "14.5"}
         await server.publish("linked", named, group(20, [leg(20)]))
         await screen.open(server.url)
         await screen.page.keyboard.press("l")
         await screen.sees(
             "linked", "CALENDAR-DEC", "legs", "broken", "▲ +402.5", "1/2", "▲ +1", "alpha"
         )
-        await screen.sees("linked", "CALENDAR-DEC", "2/2", "▼ -2", "25.0 %", "beta")
+        far_leg = await screen.sees("linked", "CALENDAR-DEC", "2/2", "▼ -2", "25.0 %", "beta")
+        assert far_leg.split(" | ")[4:6] == ["▲ +14.5", "1.5"], "net and fees"
         rows = [row for row in await screen.cells("linked") if "CALENDAR-DEC" in row]
-        assert [row.split(" | ")[4] for row in rows] == ["1/2", "2/2", "2/2"]
+        assert [row.split(" | ")[6] for row in rows] == ["1/2", "2/2", "2/2"]
         assert screen.complaints == []
 
 

@@ -8,6 +8,7 @@ import pytest
 from engine_world import BUY, SELL, World
 from observed_desk import FRESH_MS
 
+from gateway.journal.order_fees import OrderFees
 from gateway.stream import leg_stream
 from gateway.stream.authority import EVERYTHING, Authority
 from gateway.stream.leg_stream import GROUPS_MAX, LegDesk, LegWatch
@@ -91,6 +92,29 @@ def test_a_group_is_told_with_its_legs_and_moves_with_fills_and_marks(watched):
     note(world, f"legs CAL free {near}")
     note(world, f"legs CAL free {far}")
     assert watched.look() == {} and watched.faults == []
+
+
+def test_fees_of_a_group_are_those_of_its_fills_and_never_of_a_part_of_them(watched, monkeypatch):
+    world = watched.desk.world
+    cost = {"instrument": world.perpetual, "fee_currency": world.usd}
+    early = world.working(BUY, "1", "100", instrument=world.perpetual)
+    world.fill(early, "0.5", "100", fee="0.05", **cost)  # before anybody named it
+    far = world.working(SELL, "1", "100", strategy=world.other_strategy)
+    note(world, f"legs CAL 1/2 {early} 1")
+    note(world, f"legs CAL 2/2 {far} -1")
+    world.fill(early, "0.25", "100", fee="0.025", **cost)
+    watched.desk.mark(BTC_PERP="104", BTC_USD="104")
+    row = watched.look()["CAL"]
+    assert (row["unrealised"], row["fees"], row["net"]) == ("3", "0.075", "2.925")
+    world.fill(early, "0.25", "100", fee="-0.005", **cost)
+    assert watched.look()["CAL"]["fees"] == "0.07"
+    monkeypatch.setattr("gateway.journal.leg_notes.OrderFees", lambda: OrderFees(fills_max=1))
+    row = Watched(watched.desk).look()["CAL"]
+    assert row["fees"] == "0.07", "the newest unnamed fill was still kept"
+    monkeypatch.setattr("gateway.journal.leg_notes.OrderFees", lambda: OrderFees(fills_max=0))
+    row = Watched(watched.desk).look()["CAL"]
+    assert (row["fees"], row["net"]) == (None, None)
+    assert f"fees: not all fills of {early} are known" in row["excluded"]
 
 
 def test_it_goes_on_over_starts_of_the_gateway_and_of_the_observer(watched):
