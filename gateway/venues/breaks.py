@@ -35,6 +35,7 @@ DEFAULT_POLICIES: Mapping[BreakKind, BreakPolicy] = {
     "order_in_doubt": "adopt",
     "fill_missing": "quarantine",
     "fill_not_booked": "quarantine",
+    "fill_quarantined": "quarantine",
     "funding_not_booked": "adopt",
     "interest_not_booked": "adopt",
     "position_differs": "quarantine",
