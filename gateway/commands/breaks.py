@@ -13,11 +13,11 @@ __all__ = ["command"]
 @click.command("breaks")
 @click.option("--all", "is_all", is_flag=True, help="The last resolved ones too.")
 @click.option("--resolve", "number", help="Id of the break a named person answers for.")
-@click.option("--adopt", "adopted", help="Id of the break whose position, or quarantined fill, is booked.")
-@click.option("--quantity", help="The difference that is adopted, as it was read, with its sign.")
 @click.option(
-    "--price", help="What a position is taken over at, or what the fill was told at."
+    "--adopt", "adopted", help="Id of the break whose position, or quarantined fill, is booked."
 )
+@click.option("--quantity", help="The difference that is adopted, as it was read, with its sign.")
+@click.option("--price", help="What a position is taken over at, or what the fill was told at.")
 @click.option("--strategy", help="Book it goes to; EXTERNAL without it.")
 @click.option("--actor", help="Who answers for it; it is kept with the break.")
 @click.option("--reason", help="Why it is right as it is; it is kept with the break.")

@@ -5,16 +5,16 @@ the venue tells them otherwise or a named person says that they are real. Books 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from gateway.api import RefusedError
 from gateway.core.engine import Engine
-from gateway.venues.breaks import BreakLedger, Finding
+from gateway.venues.breaks import BreakKind, BreakLedger, Finding
 
 __all__ = ["QuarantinedFills"]
 
 Row = dict[str, Any]
-_KIND = "fill_quarantined"
+_KIND: Final[BreakKind] = "fill_quarantined"
 _WHY = {
     "price": "its instrument does not trade at such a price",
     "fee": "its fee is far beyond what was executed",

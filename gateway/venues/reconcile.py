@@ -26,8 +26,8 @@ from gateway.venues.instruments import define_instruments
 from gateway.venues.outbound import Outbound
 from gateway.venues.payments import Payments
 from gateway.venues.quarantine import Quarantine
-from gateway.venues.session import VenueSession
 from gateway.venues.quarantined_fills import QuarantinedFills
+from gateway.venues.session import VenueSession
 
 __all__ = ["AccountTerms", "Reconciler", "Result"]
 
