@@ -14,7 +14,7 @@ from typing import Any
 
 from gateway.api import RefusedError
 from gateway.core.engine import Engine
-from gateway.venues.breaks import IN_DOUBT, REALISED_BY_BOOK, Break
+from gateway.venues.breaks import BALANCE_IN_DOUBT, REALISED_BY_BOOK, Break
 
 __all__ = ["ACTOR", "Quarantine", "is_given_back_to"]
 
@@ -59,7 +59,9 @@ class Quarantine:
     def place_of(self, broken: Break) -> Place | None:
         """What the policy of a break stops; None = nothing."""
         found = broken.finding
-        if broken.policy == "adopt" or {REALISED_BY_BOOK, IN_DOUBT}.intersection(found.evidence):
+        if broken.policy == "adopt" or {REALISED_BY_BOOK, BALANCE_IN_DOUBT}.intersection(
+            found.evidence
+        ):
             return None
         if broken.policy == "halt" or not (found.instrument or found.account):
             return "venue", self._venue
