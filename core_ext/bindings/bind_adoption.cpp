@@ -1,13 +1,16 @@
-// Positions that a named person takes over: derivatives older than the fills their venue tells.
+// What a named person takes over: derivatives older than the fills their venue tells, and fills
+// that were not booked because their numbers cannot be.
 #include <nanobind/stl/string_view.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "control.hpp"
 #include "gateway_core/types/refusal.hpp"
+#include "row_words.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -83,11 +86,72 @@ Sequence adopt_position(EngineHandle& handle, AccountId account, InstrumentId in
   return sequence;
 }
 
+const char* why(AnomalyCode code) noexcept {
+  if (code == AnomalyCode::kPrice) return "price";
+  return code == AnomalyCode::kFee ? "fee" : "range";
+}
+
+nb::dict quarantined_row(const Registry& registry, const UnbookableMemory::Kept& kept) {
+  const OrderFilled& fill = kept.fill;
+  const InstrumentDefined& rules = registry.instruments.at(fill.instrument).definition;
+  nb::dict row;
+  row["account"] = text(registry.accounts.at(fill.account).definition.name.view());
+  row["instrument"] = text(rules.symbol.view());
+  row["side"] = fill.side == Side::kBuy ? "buy" : "sell";
+  row["quantity"] = format_decimal(fill.quantity, rules.quantity_scale);
+  row["price"] = format_decimal(fill.price, std::min<int>(fill.price_scale, kPriceScaleMax));
+  row["fee"] = format_decimal(fill.fee.e18, kMoneyScale);
+  row["fee_currency"] = text(registry.currencies.has(fill.fee_currency)
+                                 ? registry.currencies.at(fill.fee_currency).definition.code.view()
+                                 : std::string_view{});
+  row["order_id"] = fill.order_id;
+  row["trade_id"] = text(fill.trade_id.view());
+  row["venue_order_id"] = text(fill.venue_order_id.view());
+  row["venue_time_ns"] = fill.venue_time_ns;
+  row["why"] = why(kept.code);
+  return row;
+}
+
+nb::list quarantined_fills(EngineHandle& handle) {
+  std::vector<UnbookableMemory::Kept> found;
+  {
+    const nb::gil_scoped_release release;
+    handle.runtime->run([&] {
+      const State& state = handle.runtime->state();
+      handle.runtime->engine().unbookable().for_each_fill(
+          [&](Key128 key, const UnbookableMemory::Kept& kept) {
+            if (state.fills.find(key) == 0) found.push_back(kept);
+          });
+    });
+  }
+  nb::list rows;
+  for (const auto& kept : found)
+    rows.append(quarantined_row(handle.runtime->state().registry, kept));
+  return rows;
+}
+
+void admit_fill(EngineHandle& handle, AccountId account, InstrumentId instrument,
+                std::string_view venue_order_id, std::string_view trade_id) {
+  OrderFilled named{};
+  named.account = account;
+  named.instrument = instrument;
+  named.venue_order_id.assign(venue_order_id);
+  named.trade_id.assign(trade_id);
+  Refusal found = Refusal::kNone;
+  handle.runtime->run([&] { found = handle.runtime->engine().admit_fill(named); });
+  if (found == Refusal::kNone) return;
+  refuse(std::string(describe(found).name).c_str(), "trade_id", std::string(trade_id),
+         "told, not booked, and within the exact range");
+}
+
 }  // namespace
 
 void bind_adoption(nb::class_<EngineHandle>& engine) {
   engine.def("adopt_position", &adopt_position, "account"_a, "instrument"_a, "strategy"_a, "leg"_a,
              "held"_a, "quantity"_a, "price"_a, "reference"_a, "actor"_a);
+  engine.def("quarantined_fills", &quarantined_fills);
+  engine.def("admit_fill", &admit_fill, "account"_a, "instrument"_a, "venue_order_id"_a,
+             "trade_id"_a);
 }
 
 }  // namespace gateway

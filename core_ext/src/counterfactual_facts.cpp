@@ -268,7 +268,9 @@ void Counterfactual::take_fill(const std::uint8_t* record) {
   venue_ids_[trade_key(told.account, told.instrument, told.side, told.trade_id)] =
       told.venue_order_id;
   ++counts_.facts;
-  engine_->on_fill(told);
+  (void)engine_->now_ns();
+  // Whether it can be was asked when it was recorded, and a person may have said yes.
+  (void)engine_->take_fill(told, engine_->key_of(told), true);
   if (!settle(record)) fall_away(record);
 }
 

@@ -129,7 +129,8 @@ void Engine::on_fact(RecordKind kind, const OrderFact& told) noexcept {
                                              fact.price < 0 || fact.price > kQuantityMax)) {
     const std::uint64_t terms[] = {static_cast<std::uint64_t>(fact.price),
                                    static_cast<std::uint64_t>(fact.quantity)};
-    return halt_by_range(order.instrument, fact.order_id, {}, words_key(fact.order_id, terms));
+    (void)halt_by_fact(order.instrument, fact.order_id, {}, words_key(fact.order_id, terms));
+    return;
   }
   // Told more than the order is: evidence against the venue; it must not bend the reservation.
   const bool is_overfull = fact.cumulative > std::max(order.quantity, order.cumulative);

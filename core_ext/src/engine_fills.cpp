@@ -1,6 +1,7 @@
 // Executions: booked exactly once, worked out in the record that tells them. Never refused; what
 // cannot be booked exactly halts its instrument.
 #include "gateway_core/engine/engine.hpp"
+#include "gateway_core/engine/possible_fill.hpp"
 #include "gateway_core/state/execution.hpp"
 
 namespace gateway {
@@ -33,27 +34,44 @@ struct Executed {
          detail::is_storable(value_e18);
 }
 
+/// As the reason of a latch has room for it.
+[[nodiscard]] constexpr std::string_view reason_of(AnomalyCode code) noexcept {
+  if (code == AnomalyCode::kPrice) return "a venue told a price that cannot be";
+  if (code == AnomalyCode::kFee) return "a venue told a fee that cannot be";
+  return "a venue fact left the exact range";
+}
+
 }  // namespace
 
-void Engine::halt_by_range(InstrumentId instrument, OrderId order_id, const TradeId& trade_id,
-                           Key128 key) noexcept {
+bool Engine::halt_by_fact(InstrumentId instrument, OrderId order_id, const TradeId& trade_id,
+                          Key128 key, AnomalyCode code) noexcept {
   if (unbookable_.has(key)) {
     ++counters_.unbookable_repeated;
-    return;
+    return false;
   }
-  record_anomaly(order_id, RecordKind::kOrderFilled, 0, AnomalyCode::kRange, trade_id);
+  record_anomaly(order_id, RecordKind::kOrderFilled, 0, code, trade_id);
   TradingStateSet halt{};
   halt.level = static_cast<std::uint32_t>(Level::kInstrument);
   halt.id = instrument;
   halt.state = static_cast<std::uint32_t>(TradingState::kHalted);
   halt.is_latch = 1;
   halt.actor.assign("gateway");
-  halt.reason.assign("a venue fact left the exact range");
+  halt.reason.assign(reason_of(code));
   halt.breaker = state_.registry.level(Level::kInstrument, instrument).breaker;
   // Without room for the latch the fact is as new when it is told again.
-  if (append(RecordKind::kTradingStateSet, halt, {}) == 0) return;
+  if (append(RecordKind::kTradingStateSet, halt, {}) == 0) return false;
   ++counters_.unbookable;
   unbookable_.note(key);
+  return true;
+}
+
+Refusal Engine::admit_fill(const OrderFilled& named) noexcept {
+  (void)now_ns();
+  const Key128 key = key_of(named);
+  const UnbookableMemory::Kept* kept = unbookable_.find(key);
+  if (kept == nullptr || state_.fills.find(key) != 0) return Refusal::kNotFound;
+  if (!take_fill(kept->fill, key, true)) return Refusal::kJournalBehind;
+  return state_.fills.find(key) != 0 ? Refusal::kNone : Refusal::kRange;
 }
 
 void Engine::on_fill(const OrderFilled& seen) noexcept {
@@ -123,7 +141,7 @@ bool Engine::proves_release(const OrderFilled& told) const noexcept {
          state_.balances.has_room_for_fill();
 }
 
-bool Engine::take_fill(const OrderFilled& seen, Key128 key) noexcept {
+bool Engine::take_fill(const OrderFilled& seen, Key128 key, bool is_admitted) noexcept {
   const Registry& registry = state_.registry;
   const bool is_known =
       registry.instruments.has(seen.instrument) & registry.accounts.has(seen.account);
@@ -157,8 +175,14 @@ bool Engine::take_fill(const OrderFilled& seen, Key128 key) noexcept {
     ++counters_.fills_repeated;
     return true;
   }
-  if (!is_exact) [[unlikely]] {
-    halt_by_range(seen.instrument, seen.order_id, seen.trade_id, key);
+  const bool has_price = is_admitted || is_price_possible(row, seen);
+  if (!is_exact || !has_price || !(is_admitted || is_fee_possible(row, told))) [[unlikely]] {
+    const AnomalyCode code = !has_price  ? AnomalyCode::kPrice
+                             : !is_exact ? AnomalyCode::kRange
+                                         : AnomalyCode::kFee;
+    if (halt_by_fact(seen.instrument, seen.order_id, seen.trade_id, key, code)) {
+      unbookable_.keep(seen, code);
+    }
     return true;
   }
   open_record(record, RecordKind::kOrderFilled, kLength, {.origin_sequence = told.venue_sequence});
@@ -282,9 +306,9 @@ void Engine::on_fill_revised(const FillRevised& told, const VenueOrderId& venue_
     return;
   }
   const InstrumentRow& row = state_.registry.instruments.at(told.instrument);
-  const auto halt = [&] {
+  const auto halt = [&](AnomalyCode code = AnomalyCode::kRange) {
     const Key128 revision = words_key(key.low, {key.high, told.revision});
-    halt_by_range(told.instrument, state_.fills.at(ordinal).order_id, told.trade_id, revision);
+    halt_by_fact(told.instrument, state_.fills.at(ordinal).order_id, told.trade_id, revision, code);
   };
   FillRevised revised = told;
   revised.fill_ordinal = ordinal;
@@ -293,6 +317,7 @@ void Engine::on_fill_revised(const FillRevised& told, const VenueOrderId& venue_
   const bool is_fee_unknown =
       told.fee.e18 != 0 && !state_.registry.currencies.has(told.fee_currency);
   if (is_fee_unknown) revised.fee = {};
+  if (told.quantity > 0 && !is_price_possible(row, told)) return halt(AnomalyCode::kPrice);
   if (revised.quantity == 0) {
     revised.value = {};
   } else if (revised.value.e18 == 0) {
@@ -301,6 +326,7 @@ void Engine::on_fill_revised(const FillRevised& told, const VenueOrderId& venue_
     revised.value = *value;
   }
   if (revised.price_scale > kPriceScaleMax) revised.price = revised.price_scale = 0;
+  if (told.quantity > 0 && !is_fee_possible(row, revised)) return halt(AnomalyCode::kFee);
   if (told.quantity < 0 || !is_bookable(row, revised.side, 0, revised.value, revised.fee) ||
       !state_.balances.has_room_for_fill()) {
     return halt();

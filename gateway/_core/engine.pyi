@@ -176,6 +176,10 @@ class Engine:
     ) -> int:
         """Book a signed quantity of a derivative no fill will be told for, once per (account,
         instrument, reference), else ID_CONFLICT; RANGE: the books together do not hold `held`."""
+    def quarantined_fills(self) -> list[dict[str, Any]]:
+        """Executions told since the start that were not booked, and why: range, price or fee."""
+    def admit_fill(self, account: int, instrument: int, venue_order_id: str, trade_id: str) -> None:
+        """Book one of them as it was told. NOT_FOUND; RANGE: it cannot be booked exactly."""
     def refusal_details(self, port: int, request: int) -> dict[str, Any] | None:
         """Of a refusal told lately: name of the level's entity, unknown (share of UNKNOWN orders),
         nearest_quantity (mantissa, 0 = none), limit_actor, limit_reason, limit_set_ns."""

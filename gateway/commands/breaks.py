@@ -13,11 +13,11 @@ __all__ = ["command"]
 @click.command("breaks")
 @click.option("--all", "is_all", is_flag=True, help="The last resolved ones too.")
 @click.option("--resolve", "number", help="Id of the break a named person answers for.")
-@click.option("--adopt", "adopted", help="Id of the position break whose difference is booked.")
-@click.option("--quantity", help="The difference that is adopted, as it was read, with its sign.")
 @click.option(
-    "--price", help="What the adopted position is taken over at, its average entry price."
+    "--adopt", "adopted", help="Id of the break whose position, or quarantined fill, is booked."
 )
+@click.option("--quantity", help="The difference that is adopted, as it was read, with its sign.")
+@click.option("--price", help="What a position is taken over at, or what the fill was told at.")
 @click.option("--strategy", help="Book it goes to; EXTERNAL without it.")
 @click.option("--actor", help="Who answers for it; it is kept with the break.")
 @click.option("--reason", help="Why it is right as it is; it is kept with the break.")
@@ -35,7 +35,7 @@ def command(
     gateway: RunningGateway,
     as_json: bool,
 ) -> None:
-    """List differences between the journal and the venues, resolve one, or adopt its position.
+    """List differences between the journal and the venues, resolve one, or book what it is about.
 
     \b
     Example:
@@ -63,7 +63,7 @@ def command(
         if as_json:
             print_json(answer)
         else:
-            click.echo(f"the position of break {adopted} is booked")
+            click.echo(f"what break {adopted} is about is booked")
         return
     answer = connection.get("/v1/breaks", {"open": "false" if is_all else "true"})
     if as_json:

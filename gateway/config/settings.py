@@ -51,6 +51,7 @@ BreakKind = Literal[
     "order_in_doubt",
     "fill_missing",
     "fill_not_booked",
+    "fill_quarantined",
     "funding_not_booked",
     "interest_not_booked",
     "position_differs",

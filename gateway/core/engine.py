@@ -145,6 +145,24 @@ class Engine:
                 actor,
             )
 
+    def quarantined_fills(self, account: str) -> list[dict[str, Any]]:
+        """Executions of an account that were not booked because their numbers cannot be."""
+        rows = self.native.quarantined_fills()
+        return [row for row in rows if row["account"] == account]
+
+    def admit_fill(
+        self, *, account: str, instrument: str, venue_order_id: str, trade_id: str
+    ) -> None:
+        """Book one of them as it was told. RefusedError: nobody told it, or it leaves the range."""
+        names = self.names
+        with refusing(instrument=instrument, trade_id=trade_id):
+            self.native.admit_fill(
+                names.id("account", account),
+                names.id("instrument", instrument),
+                venue_order_id,
+                trade_id,
+            )
+
     def define_venue(self, name: str, manifest: Capabilities) -> int:
         """Register a venue with the masks of its manifest: what is not declared is refused."""
         flags = manifest.has_post_only * ORDER_FLAGS["post_only"]

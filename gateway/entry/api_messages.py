@@ -273,8 +273,9 @@ class AddFixSession(NamedAction, kw_only=True):
 
 
 class AdoptBreak(Message, kw_only=True):
-    """A named person takes over the position of a difference, at this price, into this book. The
-    quantity is the difference as it was read, with its sign."""
+    """A named person takes over the position of a difference, at this price, into this book, or
+    says that a quarantined fill is real. The quantity is the difference as it was read, with its
+    sign; of a fill the price is as it was told, and its order names the book."""
 
     actor: Actor
     reason: Reason

@@ -316,7 +316,8 @@ async def resolve_break(desk: Desk, call: Call) -> Answer:
     response=BreakAnswer,
 )
 async def adopt_break(desk: Desk, call: Call) -> Answer:
-    """A named person takes over the position of a difference that no fill will ever explain."""
+    """A named person takes over the position of a difference that no fill will ever explain, or
+    a fill in quarantine as it was told."""
     found = desk.adopt_break(call.who, call.path["break_id"], call.message)
     return Answer(200, BreakAnswer(found))
 

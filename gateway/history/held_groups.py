@@ -98,7 +98,12 @@ class _Group(NamedTuple):
 
 
 class HeldGroups:
-    """What the newest questions read. Not for several threads at once."""
+    """What the newest questions read. Not for several threads at once.
+
+    Held by the path of a file or the place of a batch in a tail, never looked at again; so it takes
+    for granted that a file of a name never changes and is never written anew; that one table has
+    one tail as long as this lives; that rows are in order of `sequence` and of time, in a file and
+    from file to file; that every row group has statistics of the columns a question ends by."""
 
     def __init__(self, bytes_max: int = HELD_BYTES_MAX) -> None:
         self._bytes_max = bytes_max

@@ -17,8 +17,8 @@ import msgspec
 from gateway.config.settings import BreakKind, BreakPolicy
 
 __all__ = [
+    "BALANCE_IN_DOUBT",
     "DEFAULT_POLICIES",
-    "IN_DOUBT",
     "REALISED_BY_BOOK",
     "Break",
     "BreakKind",
@@ -35,6 +35,7 @@ DEFAULT_POLICIES: Mapping[BreakKind, BreakPolicy] = {
     "order_in_doubt": "adopt",
     "fill_missing": "quarantine",
     "fill_not_booked": "quarantine",
+    "fill_quarantined": "quarantine",
     "funding_not_booked": "adopt",
     "interest_not_booked": "adopt",
     "position_differs": "quarantine",
@@ -49,7 +50,7 @@ _RESOLVED_MAX = 200
 # Evidence of a difference that may be no more than that, or of a total that cannot be compared: it
 # is told and stops nothing.
 REALISED_BY_BOOK = "realised by book"
-IN_DOUBT = "in doubt"
+BALANCE_IN_DOUBT = "in doubt"
 _FIELDS_OF_ID = ("kind", "account", "instrument", "subject")
 
 

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 Row = dict[str, Any]
 # A difference that is new is looked at once more so soon: most of them are a matter of time.
 _RECHECK_SECONDS = 2.0
+_QUARANTINE_SECONDS = 1.0  # between two looks at a counter
 _BACKOFF_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -116,6 +117,7 @@ class VenueLink:
             loop.create_task(self._connect_and_reconcile(), name=f"reconcile {name}"),
             loop.create_task(self._watch_unknown(), name=f"unknown {name}"),
             loop.create_task(self._watch_timeouts(), name=f"timeouts {name}"),
+            loop.create_task(self._watch_quarantine(), name=f"quarantine {name}"),
         ]
 
     async def close(self, timeout_seconds: float) -> None:
@@ -173,16 +175,22 @@ class VenueLink:
     def adopt_break(
         self, number: str, *, actor: str, reason: str, quantity: str, price: str, strategy: str
     ) -> Row | None:
-        """A named person takes over the position of a break at a price, and with it answers for
-        the break; None = no open break has this id. Raises RefusedError if it cannot be, or if the
-        difference is not the quantity the person means."""
+        """A named person takes over the position of a break at a price, or the fill of one as it
+        was told, and with it answers for the break; None = no open break has this id. Raises
+        RefusedError if it cannot be, or if the difference is not the quantity the person means."""
         ledger = self.reconciler.ledger
         broken = next((each for each in ledger.open() if each.id == number), None)
         if broken is None:
             return None
         found = broken.finding
+        if found.kind == "fill_quarantined":
+            if strategy not in ("", "EXTERNAL"):
+                rule = "a fill goes to the book of its order"
+                raise RefusedError("RANGE", field="strategy", value=strategy, rule=rule)
+            self.reconciler.quarantined_fills.admit(found, quantity, price)
+            return self._booked(number, actor, f"{reason}: {quantity} admitted at {price}")
         if found.kind != "position_differs":
-            rule = "only a position can be taken over"
+            rule = "only a position or a fill in quarantine can be taken over"
             raise RefusedError("RANGE", field="break_id", value=number, rule=rule)
         if Decimal(quantity) != Decimal(found.difference):
             rule = f"the difference is {found.difference} now"
@@ -198,8 +206,11 @@ class VenueLink:
             reference=f"{number}:{broken.first_seen_ns}",
             actor=actor,
         )
-        how = f"{reason}: {found.difference} adopted at {price}"
-        row = ledger.booked(number, actor, how, self._engine.now_ns()).row()
+        return self._booked(number, actor, f"{reason}: {found.difference} adopted at {price}")
+
+    def _booked(self, number: str, actor: str, how: str) -> Row:
+        """The row of a break whose difference is booked now."""
+        row = self.reconciler.ledger.booked(number, actor, how, self._engine.now_ns()).row()
         self.reconciler.tell_breaks()
         return row
 
@@ -428,3 +439,12 @@ class VenueLink:
                 self.outbound.expire()
             except Exception as error:  # without this task no outcome would ever be unknown
                 self._failed("looking for overdue answers", error)
+
+    async def _watch_quarantine(self) -> None:
+        """What the engine would not book is a break at once, not at the next comparison."""
+        while True:
+            await asyncio.sleep(_QUARANTINE_SECONDS)
+            try:
+                self.reconciler.tell_quarantined_fills()
+            except Exception as error:  # the next comparison tells
+                self._failed("telling of quarantined fills", error)

@@ -26,6 +26,7 @@ from gateway.venues.instruments import define_instruments, held_though_missing
 from gateway.venues.outbound import Outbound
 from gateway.venues.payments import Payments
 from gateway.venues.quarantine import Quarantine
+from gateway.venues.quarantined_fills import QuarantinedFills
 from gateway.venues.session import VenueSession
 
 __all__ = ["AccountTerms", "Reconciler", "Result"]
@@ -86,6 +87,7 @@ class Reconciler:
         self.ledger.on_new = self._quarantine.stop
         self._payments = Payments(session, adapter)
         self.doubts = Doubts(session)
+        self.quarantined_fills = QuarantinedFills(session.engine, self.ledger)
         self._holdings = Holdings(session, adapter, self._payments, self._catch_up)
         self._unbooked: list[Finding] = []
         self._missing: list[Finding] = []  # instruments that the venue no longer lists
@@ -122,6 +124,13 @@ class Reconciler:
             self.ledger.keep()
         self._session.health.breaks = self.ledger.lines()
         return self.ledger.lines()
+
+    def tell_quarantined_fills(self) -> None:
+        """Breaks of what the engine would not book since the last comparison."""
+        if self.quarantined_fills.is_news():
+            for account in self._accounts:
+                self.quarantined_fills.tell(account.name)
+            self.tell_breaks()
 
     async def resolve(self) -> list[int]:
         """Ask again about every order with an unknown outcome; returns those that stay unknown."""
@@ -192,6 +201,7 @@ class Reconciler:
         """What is not an open order: fills, balances, positions, payments."""
         now_ns, compared = self._engine.now_ns, self.ledger.compared
         self._tell_doubts(account)
+        self.quarantined_fills.tell(account)
         short = [self._lacks(account, order_id) for order_id in lacking]
         compared(("fill_missing",), account, [each for each in short if each], now_ns())
         balances = await self._holdings.balances(account, currencies)
@@ -304,6 +314,7 @@ class Reconciler:
         number = self._engine.names.id("account", account)
         newest = self._engine.native.last_fill_time_ns(number)
         oldest = min((int(row["created_ns"]) for row in rows), default=newest)
+        oldest = min(oldest, self.quarantined_fills.oldest_ns(account, newest))
         since = max(0, min(newest, oldest) - _FILL_OVERLAP_NS) if newest else 0
         await self._book_fills(account, since)
 

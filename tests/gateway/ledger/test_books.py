@@ -70,11 +70,12 @@ def random_fill(world, rng, number):
     if strategy:
         order = dict(fields, strategy=strategy, quantity=quantity, price=price)
         order_id = world.working(side, **order)
-    fee = rng.choice((world.usd, world.btc, world.bnb))
+    fee_currency = rng.choice((world.usd, world.btc, world.bnb))
+    fee = str(Decimal(rng.randint(-9, 30)) / 1000)  # within what the least fill may cost
     # One in eight is told late: the venue's own number is older than the newest one.
     late = number - rng.randint(5, 40) if rng.random() < 0.12 else number
     told = {"side": side, "trade": f"T{number}", "venue_order": "x"}
-    world.fill(order_id, quantity, price, fee=str(rng.randint(-9, 30)), fee_currency=fee,
+    world.fill(order_id, quantity, price, fee=fee, fee_currency=fee_currency,
                number=max(late * 10 + 1, 1), time_ns=number, **fields, **told)  # fmt: skip
     return order_id, side, quantity, fields, told
 

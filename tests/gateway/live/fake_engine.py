@@ -72,6 +72,7 @@ class Engine:
         self._limits, self._states, self._references = {}, {}, set()
         self._clients, self._venues, self._beats = [], {}, 0
         self.refuse_next, self._funded, self.doubted_orders = None, {}, list
+        self.quarantined_fills = list
 
     # Control.
     def _define(self, kind, name, **row):
@@ -566,7 +567,7 @@ class Engine:
         return {"cycles": "unavailable: in memory"}
 
     def counters(self):
-        return {"commands": self.commands}
+        return {"commands": self.commands, "unbookable": 0}
 
     def state_hash(self):
         state = repr(

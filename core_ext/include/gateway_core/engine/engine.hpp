@@ -114,6 +114,10 @@ class Engine {
     }
     return sequence;
   }
+  /// Books an execution that was not booked because its price or fee cannot be: a person says that
+  /// they are real. `named` names it by account, instrument, venue order id and trade id.
+  Refusal admit_fill(const OrderFilled& named) noexcept;
+  [[nodiscard]] const UnbookableMemory& unbookable() const noexcept { return unbookable_; }
   /// Books a position by a person's word. `out` is its record; the after-image fields and a value
   /// of 0 are worked out here.
   Refusal adopt_position(const PositionAdopted& told, PrincipalId actor, Sequence& out) noexcept;
@@ -397,9 +401,9 @@ class Engine {
                   Refusal refusal = Refusal::kNone) noexcept;
 
   // Executions (engine_fills.cpp).
-  /// Latches the instrument of a fact that left the exact range, once per `key` of the fact.
-  void halt_by_range(InstrumentId instrument, OrderId order_id, const TradeId& trade_id,
-                     Key128 key) noexcept;
+  /// Latches the instrument of a fact that cannot be booked, once per `key`. True = now.
+  bool halt_by_fact(InstrumentId instrument, OrderId order_id, const TradeId& trade_id, Key128 key,
+                    AnomalyCode code = AnomalyCode::kRange) noexcept;
   [[nodiscard]] std::uint32_t slot_of_fill(const OrderFilled& told) const noexcept;
   /// Whether it executes an order that waits here for its link, as far as the journal goes.
   [[nodiscard]] bool proves_release(const OrderFilled& told) const noexcept;
@@ -411,7 +415,8 @@ class Engine {
   [[nodiscard]] bool decide_fill(OrderFilled& told, const InstrumentRow& row,
                                  State::DecidedFill& decided) noexcept;
   /// False, and nothing has happened: the journal's ring is full.
-  [[nodiscard]] bool take_fill(const OrderFilled& seen, Key128 key) noexcept;
+  [[nodiscard]] bool take_fill(const OrderFilled& seen, Key128 key,
+                               bool is_admitted = false) noexcept;
   /// What of a booked fill contradicts what is known: one anomaly each.
   void judge_fill(const OrderFilled& seen, std::uint32_t slot) noexcept;
   /// False, with an anomaly, when the money cannot be booked.

@@ -418,6 +418,7 @@ struct Anomaly {
 };
 
 enum class AnomalyCode : std::uint64_t {
+  kNone = 0,  // in no record
   kIllegalEvent = 1,
   kUnknownOrder = 2,
   kOverfill = 3,
@@ -429,6 +430,8 @@ enum class AnomalyCode : std::uint64_t {
   kLinkOverfill = 9,    // linked orders executed more together than their group was to
   kLinkUncovered = 10,  // an entry executed and no exit is left to leave again
   kTime = 11,           // told for a moment that cannot have been: kept as "the venue told none"
+  kPrice = 12,          // an execution at a price that the instrument's kind does not trade at
+  kFee = 13,            // an execution with a fee far beyond what was executed
 };
 
 /// How far a venue's clock may be ahead of ours: no two of them differ by a day.
