@@ -21,14 +21,18 @@ ClientPort* Engine::client_port_elsewhere(std::uint32_t number) const noexcept {
   return nullptr;
 }
 
-Notice Engine::answer(std::uint32_t port, const Notice& notice) noexcept {
+void Engine::send_notice(std::uint32_t port, const Notice& notice) noexcept {
   if (ClientPort* client = client_port(port); client != nullptr) [[likely]] {
     notify(*client, notice);
   } else if (PortServer::is_shared(port) && shared_ports_ != nullptr) {
     shared_ports_->answer(port, notice);
     if (notice.refusal == 0 && notice.order_id != 0) overhear(notice);
-  }
-  return notice;  // 0 = nobody waits, others are long gone
+  }  // 0 = nobody waits, others are long gone
+}
+
+Notice Engine::answer(std::uint32_t port, const Notice& notice) noexcept {
+  send_notice(port, notice);
+  return notice;
 }
 
 Notice Engine::refuse_change(RecordKind kind, const MessageHeader& header, OrderId order_id,

@@ -1,5 +1,6 @@
 // New orders: the way from a message to a journaled, reserved, outbound order, or to a refusal.
 #include <algorithm>
+#include <new>
 
 #include "gateway_core/engine/engine.hpp"
 #include "gateway_core/engine/gateway_fact.hpp"
@@ -9,9 +10,9 @@ namespace gateway {
 namespace {
 
 /// The multiplier words are wide, so that no two small products meet: another order is no
-/// duplicate.
-[[nodiscard]] std::uint64_t fingerprint(const NewOrderMessage& message,
-                                        std::uint32_t route) noexcept {
+/// duplicate. Inlined: the name's other half is worked out for nobody then.
+[[nodiscard]] [[gnu::always_inline]] inline std::uint64_t fingerprint(
+    const NewOrderMessage& message, std::uint32_t route) noexcept {
   const std::uint64_t words[] = {
       static_cast<std::uint64_t>(message.price),
       static_cast<std::uint64_t>(message.quantity) * 4 + static_cast<std::uint64_t>(message.side),
@@ -185,8 +186,7 @@ bool Engine::find_repeated(const NewOrderMessage& message, std::uint32_t port, N
   const PrincipalId principal = message.header.principal;
   const NumberWindow* window = state_.names.window(principal);
   const std::uint64_t number = message.client_number;
-  // A number above the newest one is new: the common case costs one comparison.
-  if (number != 0 && (window == nullptr || number > window->high_water)) return false;
+  if (state_.names.is_surely_new(principal, number)) return false;
   const OrderId known = number != 0 ? order_of_number(principal, number)
                                     : state_.names.find_text(principal, message.client_id);
   const bool is_used = known != 0 || (number != 0 && window->is_used(number));
@@ -232,6 +232,24 @@ std::int64_t Engine::protection_price(const NewOrderMessage& message,
   return price > kQuantityMax ? kQuantityMax : static_cast<std::int64_t>(price);
 }
 
+[[gnu::always_inline]] inline GateOrder Engine::gate_order(const Candidate& candidate,
+                                                           const Route& route) noexcept {
+  const NewOrderMessage& message = candidate.message;
+  const std::int64_t around = route.instrument_row->reference.price;
+  return {
+      .side = message.side,
+      .is_reduce_only = closes_leg(route.leg, message.side) || (message.flags & kReduceOnly) != 0,
+      .counts_as_order = true,
+      .is_size_overridden = (message.overrides & kOverrideSize) != 0,
+      .price = candidate.price,
+      .collar_reference = message.trigger_price != 0 ? message.trigger_price : around,
+      .quantity = message.quantity,
+      .added_quantity = message.quantity,
+      .notional_e4 = candidate.amount_e4,
+      .added_notional_e4 = candidate.amount_e4,
+      .now_ns = candidate.now_ns};
+}
+
 GateVerdict Engine::check_gate(Candidate& candidate) noexcept {
   Route& route = state_.routes.at(candidate.route_index);
   const InstrumentRow& row = *route.instrument_row;
@@ -243,24 +261,20 @@ GateVerdict Engine::check_gate(Candidate& candidate) noexcept {
   }
   candidate.amount_e4 = row.amount_e4(
       gate_price_of(message.side, candidate.price, row.reference.price), message.quantity);
-  const GateOrder order{
-      .side = message.side,
-      .is_reduce_only = closes_leg(route.leg, message.side) || (message.flags & kReduceOnly) != 0,
-      .counts_as_order = true,
-      .is_size_overridden = (message.overrides & kOverrideSize) != 0,
-      .price = candidate.price,
-      .collar_reference = message.trigger_price != 0 ? message.trigger_price : row.reference.price,
-      .quantity = message.quantity,
-      .added_quantity = message.quantity,
-      .notional_e4 = candidate.amount_e4,
-      .added_notional_e4 = candidate.amount_e4,
-      .now_ns = candidate.now_ns};
-  if (!passes_gate(route.view(), order)) [[unlikely]] {
-    GateOrder judged = order;
-    judged.ignores_own_orders = order.is_reduce_only && message.trigger_price != 0;
-    return explain(route, judged);
+  if (has_level_guards(route.limits) || gate_room(route.view(), gate_order(candidate, route)) < 0)
+      [[unlikely]] {
+    return judge(candidate);
   }
   return {};
+}
+
+// Works the order out anew, so that the pass above may keep it in registers and store nothing.
+GateVerdict Engine::judge(const Candidate& candidate) noexcept {
+  Route& route = state_.routes.at(candidate.route_index);
+  GateOrder order = gate_order(candidate, route);
+  if (passes_gate_again(route.view(), order)) return {};
+  order.ignores_own_orders = order.is_reduce_only && candidate.message.trigger_price != 0;
+  return explain(route, order);
 }
 
 GateVerdict Engine::explain(Route& route, const GateOrder& order) noexcept {
@@ -334,8 +348,10 @@ Notice Engine::decide(const NewOrderMessage& message, std::uint32_t port) noexce
       return refuse(message, port, {.refusal = found});
     }
   }
-  Notice repeated;
-  if (find_repeated(message, port, repeated)) return repeated;
+  if (!state_.names.is_surely_new(message.header.principal, message.client_number)) [[unlikely]] {
+    Notice repeated;
+    if (find_repeated(message, port, repeated)) return repeated;
+  }
   if (!is_plain) {
     if (const Refusal found = check_named(candidate); found != Refusal::kNone) {
       return refuse(message, port, {.refusal = found});
@@ -432,7 +448,10 @@ Notice Engine::accept(const Candidate& candidate) noexcept {
   }
   const OrderId id = next_order_id();
   write_new(candidate, record, length, id);
-  const Sequence sequence = writer_.publish(length);
+  // Neither conditions nor a text: nearly every order, and the compiler knows its length.
+  constexpr std::uint32_t kPlainBytes = sizeof(RecordHeader) + sizeof(OrderNew);
+  const Sequence sequence =
+      length == kPlainBytes ? writer_.publish_one<kPlainBytes>() : writer_.publish(length);
   const std::uint32_t slot =
       state_.apply_decided(*reinterpret_cast<const RecordHeader*>(record), record,
                            {candidate.route_index, candidate.amount_e4});
@@ -471,10 +490,12 @@ Notice Engine::accepted(const Candidate& candidate, OrderId id, Sequence sequenc
     emulated_.push_back({.order_id = id});
   ++counters_.orders_accepted;
   state_.prefetch_next(message.header.principal, message.client_number, id);
-  return answer(candidate.port, {.sequence = sequence,
-                                 .request = message.header.request,
-                                 .order_id = id,
-                                 .kind = static_cast<std::uint16_t>(RecordKind::kOrderNew)});
+  const Notice notice{.sequence = sequence,
+                      .request = message.header.request,
+                      .order_id = id,
+                      .kind = static_cast<std::uint16_t>(RecordKind::kOrderNew)};
+  send_notice(candidate.port, notice);
+  return notice;
 }
 
 OrderId Engine::next_order_id() const noexcept {
@@ -498,10 +519,13 @@ void Engine::send_new(const Order& order, Sequence sequence, const Route& route)
   auto& lane = waits_for_disk ? port.gated : port.outbound;
   // Room was checked before the decision; without it the order is UNKNOWN after a while and
   // settled.
-  auto* entry = reinterpret_cast<OutboundEntry*>(lane.claim());
-  if (entry == nullptr) [[unlikely]]
+  std::byte* const place = lane.claim();
+  if (place == nullptr) [[unlikely]]
     return;
-  *entry = outbound_of(order, RecordKind::kOrderNew, state_.epoch, sequence);
+  // Built in the lane: a copy of what was just written in pieces waits until all of it has left
+  // the store buffer.
+  auto* entry =
+      new (place) OutboundEntry(outbound_of(order, RecordKind::kOrderNew, state_.epoch, sequence));
   entry->type = type;
   entry->time_in_force = time_in_force;
   entry->trigger_price = was_triggered ? 0 : order.trigger_price;

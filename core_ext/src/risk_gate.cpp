@@ -60,7 +60,7 @@ GateVerdict explain_price(const GateView& view, const GateOrder& order) noexcept
     if (age_ns > age_ms_max * 1'000'000) {
       return verdict(Refusal::kStalePrice, i, age_ms_max, age_ns / 1'000'000, age_ns / 1'000'000);
     }
-    if (detail::outside_collar(order, limits.collar_bps)) {
+    if (detail::collar_room(order, limits.collar_bps) < 0) {
       return verdict(Refusal::kPriceCollar, i, limits.collar_bps, order.collar_reference,
                      order.price);
     }

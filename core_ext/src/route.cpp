@@ -28,7 +28,7 @@ Exposure* RouteTable::exposure(std::uint64_t entity, std::uint32_t id, Instrumen
   return &made;
 }
 
-void Route::change_greeks(Side side, const RouteChange& by) noexcept {
+void Route::change_greeks(Side side, RouteChange by) noexcept {
   for (LevelEntity* level : levels) {
     for (int greek = 0; greek < kGreeks; ++greek) {
       level->greeks[greek].change(levels[0]->greek_units_e12[greek], side, by.position, by.working);

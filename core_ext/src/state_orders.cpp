@@ -23,6 +23,7 @@ void put_new(Order& order, const RecordHeader& header, const std::uint8_t* recor
                 offsetof(OrderNew, order_id) == 0 && offsetof(OrderNew, flags) == 47);
   const auto* from = reinterpret_cast<const std::uint64_t*>(&made);
   auto* to = reinterpret_cast<std::uint64_t*>(&order) + 1;
+#pragma GCC unroll 6
   for (int i = 0; i < 6; ++i) __atomic_store_n(&to[i], from[i], __ATOMIC_RELAXED);
   put(order.cumulative, 0);
   put(order.principal, header.actor);

@@ -23,7 +23,8 @@ void check_same(const LevelEntity& one, const LevelEntity& other) {
     CHECK_EQUAL(a.working_e4[side], b.working_e4[side]);
     CHECK_EQUAL(a.open_orders[side], b.open_orders[side]);
   }
-  CHECK_EQUAL(one.gross_limit_e4, other.gross_limit_e4);
+  CHECK_EQUAL(one.gross_limits_e4[0], other.gross_limits_e4[0]);
+  CHECK_EQUAL(one.gross_limits_e4[1], other.gross_limits_e4[1]);
   CHECK_EQUAL(one.net_limit_e4, other.net_limit_e4);
   CHECK_EQUAL(one.open_limit, other.open_limit);
 }

@@ -225,6 +225,11 @@ class Engine {
   [[nodiscard]] std::int64_t protection_price(const NewOrderMessage& message,
                                               const Route& route) const noexcept;
   [[nodiscard]] GateVerdict check_gate(Candidate& candidate) noexcept;
+  /// What a candidate asks of the gate.
+  [[nodiscard]] static GateOrder gate_order(const Candidate& candidate,
+                                            const Route& route) noexcept;
+  /// For an order that the short pass did not let through. Cold.
+  [[nodiscard]] GateVerdict judge(const Candidate& candidate) noexcept;
   /// Why the gate did not pass an order; it never says nothing when there is something. Cold.
   [[nodiscard]] GateVerdict explain(Route& route, const GateOrder& order) noexcept;
   [[nodiscard]] bool is_duplicate(Candidate& candidate) const noexcept;
@@ -294,6 +299,7 @@ class Engine {
     place->working = notice.working;
     client.notices.publish();
   }
+  void send_notice(std::uint32_t port, const Notice& notice) noexcept;
   Notice answer(std::uint32_t port, const Notice& notice) noexcept;
   /// The port inside that a number names, of this boot or of an earlier one; nullptr = nobody.
   [[nodiscard]] ClientPort* client_port(std::uint32_t number) const noexcept {

@@ -73,6 +73,12 @@ class ClientNames {
   [[nodiscard]] const NumberWindow* window(PrincipalId principal) const noexcept {
     return principal < kPrincipalsMax ? windows_[principal].get() : nullptr;
   }
+  /// A number above the newest one of its principal, so that no order can have it: the common case
+  /// costs one comparison. 0 is no number.
+  [[nodiscard]] bool is_surely_new(PrincipalId principal, std::uint64_t number) const noexcept {
+    const NumberWindow* used = window(principal);
+    return number != 0 && (used == nullptr || number > used->high_water);
+  }
   void prefault() noexcept { texts_.prefault(); }
   [[nodiscard]] bool is_text_full() const noexcept { return texts_.is_full(); }
 

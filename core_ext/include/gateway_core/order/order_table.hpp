@@ -114,10 +114,11 @@ class OrderTable {
       forget_number(slot);
       forget_venue_id(slot);
     }
-    put(slots_[slot].order_id, id);
-    put(slots_[slot].state, 0);  // readers pass it over until its fields are written
+    Order& order = slots_[slot];
+    put(order.order_id, id);
+    put(order.state, 0);  // readers pass it over until its fields are written
     by_id_.insert(slots_, id_hash(id), slot);
-    end_write(slots_[slot].version);
+    end_write(order.version);
     link(open_, slot);
     return slot;
   }
@@ -218,8 +219,9 @@ class OrderTable {
     std::uint32_t count = 0;
   };
   void link(List& list, std::uint32_t slot) noexcept {
-    put(slots_[slot].previous, list.last);
-    put(slots_[slot].next, 0);
+    Order& order = slots_[slot];
+    put(order.previous, list.last);
+    put(order.next, 0);
     if (list.last != 0) {
       put(slots_[list.last - 1].next, slot + 1);
     } else {

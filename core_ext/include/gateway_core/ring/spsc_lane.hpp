@@ -91,11 +91,12 @@ class SpscLane {
     return true;
   }
 
-  /// Producer. Where `count` entries are built in place, nullptr: no room, or they would go round
-  /// the end of the lane. Nobody sees them before publish(); claiming again gives the same place.
+  /// Producer. Where `count` entries, at least one, are built in place, nullptr: no room, or they
+  /// would go round the end of the lane. Nobody sees them before publish(); claiming again gives
+  /// the same place.
   [[nodiscard]] std::byte* claim(std::size_t count = 1) noexcept {
     const std::uint64_t tail = header_->tail.load(std::memory_order_relaxed);
-    if ((tail & mask_) + count > capacity()) return nullptr;
+    if (count - 1 > mask_ - (tail & mask_)) return nullptr;  // never true of one entry
     if (tail + count - head_seen_ > capacity() && free_entries() < count) return nullptr;
     return entries_ + (tail & mask_) * EntryBytes;
   }

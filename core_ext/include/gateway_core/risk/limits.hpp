@@ -16,9 +16,10 @@ namespace gateway {
 struct alignas(64) LevelEntity {
   // Line 0 and 1: what every order is held against, kept ready.
   LevelTotals totals;
-  std::int64_t gross_limit_e4 = 0;  // the tighter of gross exposure and credit less losses
+  // Of every order: the tighter of gross exposure and credit less losses. Of one that opens: that
+  // and opening_limit_e4.
+  std::int64_t gross_limits_e4[2] = {};
   std::int64_t net_limit_e4 = 0;
-  std::int64_t opening_limit_e4 = 0;  // gross of what may still open: headroom, -1 after a loss
   std::int64_t open_limit = 0;
   Rate order_rate;
   RateLimit orders;         // volatile
@@ -26,7 +27,8 @@ struct alignas(64) LevelEntity {
   std::uint8_t guards = 0;  // kGuard*
   std::uint16_t watch = 0;  // the engine's place for what it watches here + 1, volatile
   std::uint8_t spare[4] = {};
-  RateLimit cancels;  // volatile
+  std::int64_t opening_limit_e4 = 0;  // gross of what may still open: headroom, -1 after a loss
+  RateLimit cancels;                  // volatile
   Rate cancel_rate;
   std::uint32_t limits_version = 0;  // 0 = no limits set
   TradingState state = TradingState::kActive;
@@ -82,11 +84,12 @@ static_assert(offsetof(LevelEntity, orders) < 128);
 
 inline void LevelEntity::refresh() noexcept {
   const std::int64_t credit_e4 = limits.credit_max_e4 - totals.loss_e4();
-  gross_limit_e4 = std::min({limits.gross_exposure_max_e4, credit_e4, kGateMax});
+  gross_limits_e4[0] = std::min({limits.gross_exposure_max_e4, credit_e4, kGateMax});
   net_limit_e4 = std::min(limits.net_exposure_max_e4, kGateMax);
   const bool is_losing =
       period_loss_e4() > guard_fields.loss_max_e4 || drawdown_e4() > guard_fields.drawdown_max_e4;
   opening_limit_e4 = is_losing ? -1 : measures.margin_gross_e4(guard_fields.margin_bps);
+  gross_limits_e4[1] = std::min(gross_limits_e4[0], opening_limit_e4);
   open_limit = limits.open_orders_side_max;
 }
 
@@ -147,7 +150,9 @@ struct alignas(64) EffectiveLimits {
   TradingState state = TradingState::kHalted;
   bool is_complete = false;  // every level has limits
   std::uint8_t guards = 0;   // kGuard* of any level
-  std::uint8_t reserved[5] = {};
+  // What the states say of an order, and of one that only reduces: 0 = it may pass, -1.
+  std::int8_t admits[2] = {-1, -1};
+  std::uint8_t reserved[3] = {};
   std::int64_t self_trade_mask = 0;  // all ones where an order must not meet an own one
   // Value of one order as its own history has it: without an override, and with one.
   std::int64_t usual_notional_max_e4[2] = {};
@@ -190,6 +195,8 @@ static_assert(sizeof(EffectiveLimits) == 128);
     lower(position_max[0], quantity_limit(fields.position_long_max_e8, quantity_scale));
     lower(position_max[1], quantity_limit(fields.position_short_max_e8, quantity_scale));
   }
+  out.admits[0] = out.is_complete && out.state == TradingState::kActive ? 0 : -1;
+  out.admits[1] = out.is_complete && out.state != TradingState::kHalted ? 0 : -1;
   return out;
 }
 

@@ -63,19 +63,20 @@ struct GateVerdict {
 
 namespace detail {
 
-[[nodiscard]] inline bool outside_collar(const GateOrder& order, std::uint32_t bps) noexcept {
-  const Int128 price = static_cast<Int128>(order.price) * 10'000;
-  const Int128 reference = order.collar_reference;
-  return order.side == Side::kBuy ? price > reference * (10'000 + std::int64_t{bps})
-                                  : price < reference * (10'000 - std::int64_t{bps});
+/// What is left inside the collar, negative outside it: the upper half of the exact difference.
+[[nodiscard]] inline std::int64_t collar_room(const GateOrder& order, std::uint32_t bps) noexcept {
+  const Int128 edge =
+      static_cast<Int128>(order.collar_reference) * (10'000 + signed_by(order.side, bps));
+  const Int128 room = edge - static_cast<Int128>(order.price) * 10'000;
+  const Int128 mask = -static_cast<Int128>(order.side == Side::kSell);
+  return static_cast<std::int64_t>(((room ^ mask) - mask) >> 64);
 }
 
 /// Worst case of one exposure on the order's side after it is added.
 [[nodiscard]] inline std::int64_t worst_after(const Exposure& exposure,
                                               const GateOrder& order) noexcept {
   const int side = index_of(order.side);
-  return exposure.working[side] + order.added_quantity +
-         (side == 0 ? exposure.position : -exposure.position);
+  return exposure.working[side] + order.added_quantity + signed_by(order.side, exposure.position);
 }
 
 /// What the account can still close with this side, all working closers counted.
@@ -87,8 +88,7 @@ namespace detail {
 [[nodiscard]] inline std::int64_t net_after(const LevelTotals& totals,
                                             const GateOrder& order) noexcept {
   const int side = index_of(order.side);
-  return totals.working_e4[side] + order.added_notional_e4 +
-         (side == 0 ? totals.net_e4 : -totals.net_e4);
+  return totals.working_e4[side] + order.added_notional_e4 + signed_by(order.side, totals.net_e4);
 }
 
 [[nodiscard]] inline std::int64_t credit_after(const LevelTotals& totals,
@@ -103,7 +103,7 @@ namespace detail {
 
 /// What is left before the order meets an own one; negative when it does.
 [[nodiscard]] inline std::int64_t own_room(const OwnPrices& own, const GateOrder& order) noexcept {
-  return own.met_by[index_of(order.side)] - 1 - order.price * sign_of(order.side);
+  return own.met_by[index_of(order.side)] - 1 - signed_by(order.side, order.price);
 }
 
 /// What one order moves of a greek.
@@ -162,12 +162,11 @@ namespace detail {
 /// What is left below the level's limits, negative in its sign bit when one is broken: gross
 /// exposure and credit, headroom and losses, net exposure, open orders, rate.
 [[nodiscard]] inline std::int64_t level_room(const LevelEntity& level, const GateOrder& order,
-                                             std::int64_t opens) noexcept {
+                                             bool opens) noexcept {
   const LevelTotals& totals = level.totals;
   const int side = index_of(order.side);
   const std::int64_t counted = -static_cast<std::int64_t>(order.counts_as_order);
-  const std::int64_t gross_e4 = totals.gross_e4 + order.added_notional_e4;
-  return (level.gross_limit_e4 - gross_e4) | ((level.opening_limit_e4 - gross_e4) & opens) |
+  return (level.gross_limits_e4[opens ? 1 : 0] - totals.gross_e4 - order.added_notional_e4) |
          (level.net_limit_e4 - net_after(totals, order)) |
          ((level.open_limit - 1 - totals.open_orders[side]) & counted) |
          level.orders.room_ns(order.now_ns, level.order_rate);
@@ -175,10 +174,16 @@ namespace detail {
 
 }  // namespace detail
 
-/// Every rule but the duplicate check in one pass. True = everything is in order. Each rule is a
-/// difference that must not be negative, so that their sign bits add up to one answer.
-[[nodiscard]] [[gnu::always_inline]] inline bool passes_gate(const GateView& view,
-                                                             const GateOrder& order) noexcept {
+/// Whether a level of the route limits what passes_guards() looks at.
+[[nodiscard]] inline bool has_level_guards(const EffectiveLimits& limits) noexcept {
+  return (limits.guards & (kGuardGreeks | kGuardHeadroomAge)) != 0;
+}
+
+/// Every rule but those of passes_guards() and the duplicate check in one pass. Each is a
+/// difference that must not be negative, so that their sign bits add up to one answer: negative =
+/// at least one is broken.
+[[nodiscard]] [[gnu::always_inline]] inline std::int64_t gate_room(
+    const GateView& view, const GateOrder& order) noexcept {
   const EffectiveLimits& limits = *view.limits;
   const int side = index_of(order.side);
   std::int64_t room = limits.order_quantity_max - order.quantity;
@@ -190,18 +195,19 @@ namespace detail {
   room |= limits.strategy_max[side] - detail::worst_after(*view.strategy, order);
   room |= limits.usual_notional_max_e4[order.is_size_overridden ? 1 : 0] - order.notional_e4;
   room |= detail::own_room(*view.own, order) & limits.self_trade_mask;
-  const std::int64_t opens = -static_cast<std::int64_t>(detail::is_opening(order));
+  room |= detail::collar_room(order, limits.collar_bps);
+  room |= limits.admits[order.is_reduce_only ? 1 : 0];
+  const bool opens = detail::is_opening(order);
   for (int i = 0; i < kLevels; ++i) room |= detail::level_room(*view.levels[i], order, opens);
-  bool broken = room < 0 || !limits.is_complete || limits.state == TradingState::kHalted;
-  broken |= detail::outside_collar(order, limits.collar_bps);
-  if ((limits.guards & (kGuardGreeks | kGuardHeadroomAge)) != 0) [[unlikely]]
-    broken |= !detail::passes_guards(view, order);
-  if (order.is_reduce_only) {
-    broken |= order.added_quantity > detail::closable(*view.account, order.side);
-  } else {
-    broken |= limits.state == TradingState::kReducing;
-  }
-  return !broken;
+  if (order.is_reduce_only) [[unlikely]]
+    room |= detail::closable(*view.account, order.side) - order.added_quantity;
+  return room;
+}
+
+/// Every rule but the duplicate check. True = everything is in order.
+[[nodiscard]] inline bool passes_gate(const GateView& view, const GateOrder& order) noexcept {
+  return gate_room(view, order) >= 0 &&
+         (!has_level_guards(*view.limits) || detail::passes_guards(view, order));
 }
 
 /// What an order is held against that some rules do not stand against: the pass of new orders asks
@@ -222,8 +228,8 @@ struct JudgedView {
   JudgedView& operator=(const JudgedView&) = delete;
 };
 
-/// passes_gate() for whoever asks again: a refused order, a replace. Keeps the pass of new orders
-/// in one place, where it is inlined. Cold.
+/// passes_gate() for whoever asks again: a refused order, a replace. Keeps gate_room() in one place
+/// of the engine, where it is inlined. Cold.
 [[nodiscard]] bool passes_gate_again(const GateView& view, const GateOrder& order) noexcept;
 
 /// The first broken rule with its numbers; kNone when nothing is broken. Cold.

@@ -105,7 +105,7 @@ struct alignas(64) Route {
   }
 
  private:
-  void change_greeks(Side side, const RouteChange& by) noexcept;
+  void change_greeks(Side side, RouteChange by) noexcept;
 };
 
 class RouteTable {

@@ -52,6 +52,12 @@ inline constexpr std::uint32_t kOffersIceberg = 256;
 [[nodiscard]] constexpr std::int64_t sign_of(Side side) noexcept {
   return side == Side::kBuy ? 1 : -1;
 }
+/// The value for a buy, its negative for a sell. Without a branch: sides come in no order, so the
+/// processor would guess wrong every other time.
+[[nodiscard]] constexpr std::int64_t signed_by(Side side, std::int64_t value) noexcept {
+  const std::int64_t mask = -static_cast<std::int64_t>(side == Side::kSell);
+  return (value ^ mask) - mask;
+}
 /// Whether an order of this side closes this leg of a hedge account.
 [[nodiscard]] constexpr bool closes_leg(Leg leg, Side side) noexcept {
   return (leg == Leg::kLong && side == Side::kSell) || (leg == Leg::kShort && side == Side::kBuy);
