@@ -421,10 +421,14 @@ void bind_doubts(nb::class_<EngineHandle>& engine) {
            })
       .def(
           "settle_doubt",
-          [](EngineHandle& handle, OrderId order_id) {
-            handle.runtime->run([&] { handle.runtime->engine().settle_doubt(order_id); });
+          [](EngineHandle& handle, OrderId order_id, bool is_proof) {
+            const Evidence evidence = is_proof ? Evidence::kGateway : Evidence::kOperator;
+            bool is_settled = false;
+            handle.runtime->run(
+                [&] { is_settled = handle.runtime->engine().settle_doubt(order_id, evidence); });
+            return is_settled;
           },
-          "order_id"_a)
+          "order_id"_a, "is_proof"_a)
       .def_prop_ro("lost_after_ns",
                    [](EngineHandle& handle) { return handle.runtime->journal().lost_after_ns(); });
 }

@@ -325,7 +325,7 @@ nb::list list_of(const Groups& groups) {
 }
 
 /// The groups that these orders are members of, by their heads.
-nb::list groups_of(ReplicaHandle& handle, const std::vector<OrderId>& ids) {
+nb::list linked_of(ReplicaHandle& handle, const std::vector<OrderId>& ids) {
   Groups groups;
   if (handle.follower.state() == nullptr) return {};
   const State& state = *handle.follower.state();
@@ -337,7 +337,7 @@ nb::list groups_of(ReplicaHandle& handle, const std::vector<OrderId>& ids) {
 }
 
 /// Every one of which an order is open, and so many others, those that were entered last.
-nb::list newest_groups(ReplicaHandle& handle, std::size_t ended_max) {
+nb::list newest_linked(ReplicaHandle& handle, std::size_t ended_max) {
   if (handle.follower.state() == nullptr) return {};
   const State& state = *handle.follower.state();
   Groups groups;
@@ -549,8 +549,8 @@ void bind_replica(nb::module_& module) {
       .def("take_outcomes", &take_outcomes)
       .def("take_fills", &take_fills, "limit"_a = FillNotes::kFillsMax)
       .def("orders_of", &orders_of, "order_ids"_a, "finished_max"_a)
-      .def("groups_of", &groups_of, "order_ids"_a)
-      .def("groups", &newest_groups, "ended_max"_a)
+      .def("linked_of", &linked_of, "order_ids"_a)
+      .def("linked", &newest_linked, "ended_max"_a)
       .def_rw("outcomes_after", &Handle::outcomes_after)
       .def("set_mark", &set_mark, "instrument"_a, "price"_a, "time_ns"_a)
       .def("reopen", &reopen)

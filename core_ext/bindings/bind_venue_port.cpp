@@ -106,27 +106,51 @@ std::int64_t parse_own_scale(std::string_view text, std::uint8_t& scale, const c
   return parse_number(text, scale, field);
 }
 
+/// What a fill and its revision tell alike, as words and numbers of Python.
+struct Execution {
+  OrderId order_id;
+  AccountId account;
+  InstrumentId instrument;
+  int side;
+  int leg;
+  std::string_view quantity;
+  std::string_view value;
+  std::string_view fee;
+  CurrencyId fee_currency;
+  int liquidity;
+  std::string_view trade_id;
+  std::int64_t venue_time_ns;
+};
+
+template <typename Fill>
+void put_execution(VenuePortHandle& port, const Execution& told, Fill& fill) {
+  const InstrumentDefined& rules = rules_of(*port.engine, told.instrument);
+  fill.order_id = told.order_id;
+  fill.account = told.account;
+  fill.instrument = told.instrument;
+  fill.quantity = parse_number(told.quantity, rules.quantity_scale, "quantity");
+  fill.value.e18 = told.value.empty() ? 0 : parse_wide(told.value, kMoneyScale, "value");
+  fill.fee.e18 = told.fee.empty() ? 0 : parse_wide(told.fee, kMoneyScale, "fee");
+  fill.fee_currency = told.fee_currency;
+  fill.side = static_cast<Side>(told.side);
+  fill.leg = static_cast<std::uint8_t>(told.leg);
+  fill.liquidity = static_cast<std::uint8_t>(told.liquidity);
+  fill.venue_time_ns = told.venue_time_ns;
+  fill.trade_id = fixed_text<40>(told.trade_id, "trade_id");
+}
+
 bool filled(VenuePortHandle& port, OrderId order_id, AccountId account, InstrumentId instrument,
             int side, int leg, std::string_view price, std::string_view quantity,
             std::string_view value, std::string_view fee, CurrencyId fee_currency, int liquidity,
             std::string_view trade_id, std::string_view venue_order_id, std::int64_t venue_time_ns,
             std::uint64_t venue_sequence) {
-  const InstrumentDefined& rules = rules_of(*port.engine, instrument);
   FillMessage message{};
   OrderFilled& fill = message.fill;
-  fill.order_id = order_id;
-  fill.account = account;
-  fill.instrument = instrument;
+  put_execution(port,
+                {order_id, account, instrument, side, leg, quantity, value, fee, fee_currency,
+                 liquidity, trade_id, venue_time_ns},
+                fill);
   fill.price = parse_own_scale(price, fill.price_scale, "price");
-  fill.quantity = parse_number(quantity, rules.quantity_scale, "quantity");
-  fill.value.e18 = value.empty() ? 0 : parse_wide(value, kMoneyScale, "value");
-  fill.fee.e18 = fee.empty() ? 0 : parse_wide(fee, kMoneyScale, "fee");
-  fill.fee_currency = fee_currency;
-  fill.side = static_cast<Side>(side);
-  fill.leg = static_cast<std::uint8_t>(leg);
-  fill.liquidity = static_cast<std::uint8_t>(liquidity);
-  fill.venue_time_ns = venue_time_ns;
-  fill.trade_id = fixed_text<40>(trade_id, "trade_id");
   fill.venue_order_id = fixed_text<40>(venue_order_id, "venue_order_id");
   fill.venue_sequence = venue_sequence;
   return push_fact(port, MessageKind::kFill, message);
@@ -138,23 +162,15 @@ bool fill_revised(VenuePortHandle& port, OrderId order_id, AccountId account,
                   CurrencyId fee_currency, int liquidity, std::string_view trade_id,
                   std::string_view venue_order_id, std::int64_t venue_time_ns,
                   std::uint64_t revision) {
-  const InstrumentDefined& rules = rules_of(*port.engine, instrument);
   FillRevisedMessage message{};
   FillRevised& fill = message.fill;
-  fill.order_id = order_id;
-  fill.account = account;
-  fill.instrument = instrument;
-  fill.trade_id = fixed_text<40>(trade_id, "trade_id");
-  fill.revision = revision;
-  fill.quantity = parse_number(quantity, rules.quantity_scale, "quantity");
+  put_execution(port,
+                {order_id, account, instrument, side, leg, quantity, value, fee, fee_currency,
+                 liquidity, trade_id, venue_time_ns},
+                fill);
+  // A bust has no price.
   if (fill.quantity != 0) fill.price = parse_own_scale(price, fill.price_scale, "price");
-  fill.value.e18 = value.empty() ? 0 : parse_wide(value, kMoneyScale, "value");
-  fill.fee.e18 = fee.empty() ? 0 : parse_wide(fee, kMoneyScale, "fee");
-  fill.fee_currency = fee_currency;
-  fill.side = static_cast<Side>(side);
-  fill.leg = static_cast<std::uint8_t>(leg);
-  fill.liquidity = static_cast<std::uint8_t>(liquidity);
-  fill.venue_time_ns = venue_time_ns;
+  fill.revision = revision;
   message.venue_order_id = fixed_text<40>(venue_order_id, "venue_order_id");
   return push_fact(port, MessageKind::kFillRevised, message);
 }

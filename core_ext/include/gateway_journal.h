@@ -137,7 +137,9 @@ struct gateway_journal_superblock {
   int64_t written_ns;
   int64_t lost_after_ns;
   uint32_t lost_epoch;
-  uint8_t reserved[440];
+  uint32_t reserved_word;
+  int64_t lost_newest_ns;
+  uint8_t reserved[428];
   uint32_t crc;
 };
 

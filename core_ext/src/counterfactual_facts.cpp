@@ -15,12 +15,14 @@ using recorded::order_of;
 
 /// An order's fact that follows from a step of ours and from nothing a venue or an adapter said.
 [[nodiscard]] bool is_own(RecordKind kind, const OrderFact& fact) noexcept {
+  const bool is_held = kind == RecordKind::kOrderAccepted &&
+                       fact.reason == static_cast<std::uint32_t>(FactReason::kUntriggered);
+  if (is_held && fact.evidence == static_cast<std::uint32_t>(Evidence::kOperator)) return true;
   if (fact.evidence != static_cast<std::uint32_t>(Evidence::kGateway)) return false;
   return kind == RecordKind::kOrderExpired || kind == RecordKind::kOrderReplaced ||
          (kind == RecordKind::kOrderNotSent &&
           fact.reason == static_cast<std::uint32_t>(FactReason::kRequested)) ||
-         (kind == RecordKind::kOrderAccepted &&
-          fact.reason == static_cast<std::uint32_t>(FactReason::kUntriggered));
+         is_held;
 }
 
 [[nodiscard]] bool is_own(const CancelRequested& wish) noexcept {
@@ -220,7 +222,7 @@ void Counterfactual::help_own_step(const std::uint8_t* record) {
   const std::uint32_t slot = state_->orders.find(id);
   const Order& order = state_->orders.at(slot);
   if (is_doubt(record)) {
-    engine_->doubt_kept(order);
+    engine_->presume_left(order);
   } else if (is_kept_to_cross(order) && (is_refused || kind == RecordKind::kOrderTriggered)) {
     release_kept(slot, record);
   } else if (kind == RecordKind::kOrderTriggered && engine_->may_have_left(order) &&

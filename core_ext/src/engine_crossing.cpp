@@ -320,7 +320,7 @@ void Engine::end_kept_of_day() noexcept {
 // The journal's last moments may be lost, and with them the record that it left. So it is taken as
 // one that left and was not heard of: its venue is asked by its id, whatever that says of it
 // counts, and only the proof that it never came ends it. It is never sent again.
-void Engine::doubt_kept(const Order& order) noexcept {
+void Engine::presume_left(const Order& order) noexcept {
   OrderTriggered released{};
   released.order_id = order.order_id;
   released.by_gateway = static_cast<std::uint64_t>(TriggeredBy::kGateway);

@@ -342,12 +342,21 @@ const std::vector<OrderId>& Engine::doubted() noexcept {
   return doubted_;
 }
 
-void Engine::settle_doubt(OrderId id) noexcept {
+// Its record is that of an order that begins to be held here, with the moment of the answer where a
+// venue's time stands: no venue has named the order.
+bool Engine::settle_doubt(OrderId id, Evidence evidence) noexcept {
   const std::uint32_t slot = state_.orders.find(id);
-  if (std::erase(doubted_, id) == 0 || slot == kNoSlot) return;
+  if (!is_doubted(id) || slot == kNoSlot) return true;
   (void)now_ns();
+  OrderFact answered = gateway_fact(id, FactReason::kUntriggered);
+  answered.venue_time_ns = now_ns_;
+  answered.evidence = static_cast<std::uint32_t>(evidence);
+  answered.text.assign("it never left");
+  if (append(RecordKind::kOrderAccepted, answered, {}) == 0) return false;
+  std::erase(doubted_, id);
   touch_link(state_.orders.at(slot));
   trigger_by_known_price(state_.orders.at(slot));
+  return true;
 }
 
 bool Engine::trigger_held(OrderId id, InstrumentId instrument, std::int64_t price) noexcept {
@@ -477,9 +486,10 @@ void Engine::settle_in_flight() {
       emulated_.push_back({.order_id = order.order_id});
     }
     touch_link(order);
-    if (is_kept_to_cross(order)) doubt_kept(order);
+    if (is_kept_to_cross(order)) presume_left(order);
     const bool is_held = is_held_for_trigger(order) || order.link.is_waiting();
-    if (is_held && split_order_id(order.order_id).epoch <= settings_.lost_epoch) {
+    const bool is_answered = order.venue_time_ns > settings_.lost_newest_ns;  // settle_doubt()
+    if (is_held && !is_answered && split_order_id(order.order_id).epoch <= settings_.lost_epoch) {
       doubted_.push_back(order.order_id);
     }
     const auto lost = [&](FactReason reason) {

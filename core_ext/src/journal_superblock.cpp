@@ -30,6 +30,7 @@ SuperblockCopy encode(const SuperblockState& state, std::int64_t now_ns) noexcep
   copy.written_ns = now_ns;
   copy.lost_after_ns = state.lost_after_ns;
   copy.lost_epoch = state.lost_epoch;
+  copy.lost_newest_ns = state.lost_newest_ns;
   copy.crc = crc32c(&copy, offsetof(SuperblockCopy, crc));
   return copy;
 }
@@ -82,8 +83,9 @@ bool Superblock::load(std::uint32_t instance, std::string& error) {
   for (unsigned i = 0; i < kSuperblockCopies; ++i) {
     if (!is_same(copies[i], *best)) bad_copies_ |= 1U << i;
   }
-  state_ = {best->instance,       best->epoch,          best->generation,    best->is_clean != 0,
-            best->clean_sequence, best->clean_position, best->lost_after_ns, best->lost_epoch};
+  state_ = {best->instance,      best->epoch,          best->generation,
+            best->is_clean != 0, best->clean_sequence, best->clean_position,
+            best->lost_after_ns, best->lost_epoch,     best->lost_newest_ns};
   return true;
 }
 
@@ -146,6 +148,7 @@ bool Superblock::raise_epoch(std::uint32_t epoch_min, std::int64_t now_ns, std::
 void Superblock::note_loss(std::int64_t known_to_ns) noexcept {
   if (state_.lost_epoch == 0) state_.lost_after_ns = known_to_ns;
   state_.lost_epoch = state_.epoch;
+  state_.lost_newest_ns = known_to_ns;
 }
 
 bool Superblock::forget_loss(std::int64_t now_ns, std::string& error) {
@@ -153,7 +156,7 @@ bool Superblock::forget_loss(std::int64_t now_ns, std::string& error) {
   SuperblockState next = state_;
   next.generation += 1;
   next.lost_epoch = 0;
-  next.lost_after_ns = 0;
+  next.lost_after_ns = next.lost_newest_ns = 0;
   return store(next, now_ns, error);
 }
 

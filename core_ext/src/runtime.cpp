@@ -52,7 +52,8 @@ Runtime::Runtime(const RuntimeOptions& options)
                                EngineSettings{.instance = options.journal.instance,
                                               .disk_async_window_ns = options.disk_async_window_ns,
                                               .measurement = &measurement_,
-                                              .lost_epoch = journal_->lost_epoch()});
+                                              .lost_epoch = journal_->lost_epoch(),
+                                              .lost_newest_ns = journal_->lost_newest_ns()});
   if (!options.is_virtual_clock) engine_->prefault();
   shared_ports_ = std::make_unique<PortServer>(*engine_);
   engine_->serve(shared_ports_.get());

@@ -314,7 +314,7 @@ class Engine:
     def doubted_orders(self) -> list[int]:
         """Orders held here that may have left and ended at their venue, in records that are lost:
         they stay held. When there is none the loss is forgotten, durably."""
-    def settle_doubt(self, order_id: int) -> None:
+    def settle_doubt(self, order_id: int, is_proof: bool) -> bool:
         """It is proved, or a person answers for it, that this order never left."""
     @property
     def lost_after_ns(self) -> int:

@@ -50,10 +50,10 @@ class Replica:
         (beside the fill that ended the order), and refused:CODE beside every refused."""
     def orders_of(self, order_ids: list[int], finished_max: int) -> list[dict[str, Any]]:
         """Rows of these orders: every open one, and the first `finished_max` finished ones."""
-    def groups_of(self, order_ids: list[int]) -> list[tuple[int, int]]:
+    def linked_of(self, order_ids: list[int]) -> list[tuple[int, int]]:
         """(head, members it began with) of each group of linked orders that one of these is a
         member of, by head; members have the ids from the head on."""
-    def groups(self, ended_max: int) -> list[tuple[int, int]]:
+    def linked(self, ended_max: int) -> list[tuple[int, int]]:
         """The same of every group of which a member is open, and of the newest that ended."""
     def take_fills(self, limit: int = 1000) -> list[dict[str, Any]]:
         """Rows of the newest 1000 fills that are new or revised since the last call, as the

@@ -30,7 +30,7 @@ class LinkedReader:
     def read_all(self, replica: ReplicaLike) -> dict[str, Row]:
         """As of a journal that was opened afresh."""
         self._ended.clear()
-        rows = _rows(replica, replica.groups(self._ended_max))
+        rows = _rows(replica, replica.linked(self._ended_max))
         for key, row in sorted(rows.items(), key=lambda each: int(each[1]["sequence"])):
             self._note(key, row)
         for key in self._too_many():
@@ -40,7 +40,7 @@ class LinkedReader:
     def read_changed(self, replica: ReplicaLike, keys: Sequence[Any]) -> dict[str, Row | None]:
         """Of the orders that changed; None for what ended too long ago."""
         changed: dict[str, Row | None] = {}
-        for key, row in _rows(replica, replica.groups_of([int(key) for key in keys])).items():
+        for key, row in _rows(replica, replica.linked_of([int(key) for key in keys])).items():
             self._note(key, row)
             changed[key] = row
         changed.update(dict.fromkeys(self._too_many()))

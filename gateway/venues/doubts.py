@@ -7,7 +7,7 @@ forgets orders which ended without executing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from gateway.api import OrderReport
@@ -32,10 +32,13 @@ class Doubts:
 
     def rows(self, account: str) -> list[Row]:
         """What of one account is in doubt now; mostly nothing is."""
+        return [row for row in self._rows() if row["account"] == account]
+
+    def _rows(self) -> list[Row]:
         found = [self._engine.order(each) for each in self._engine.native.doubted_orders()]
         ours = [row for row in found if row is not None and row["venue"] == self._session.venue]
         self.is_any = bool(ours)
-        return [row for row in ours if row["account"] == account]
+        return ours
 
     def unasked(self, account: str) -> list[Row]:
         """Those whose venue was not asked yet, or has to be asked again."""
@@ -46,7 +49,7 @@ class Doubts:
         if not self.can_prove():
             self._asked.add(order_id)
         elif is_proof:
-            self.never_left(order_id)
+            self.never_left(order_id, is_proof=True)
 
     def can_prove(self) -> bool:
         """Whether this venue's "never heard of it" can prove that an order never left."""
@@ -60,17 +63,29 @@ class Doubts:
             return is_refused_again
         return kept_ms == 0 or self._engine.now_ns() - native.lost_after_ns < kept_ms * 1_000_000
 
-    def never_left(self, order_id: int) -> None:
-        """Proved, or a person's word: it is held as any other from now on."""
-        self._engine.native.settle_doubt(order_id)
+    def never_left(self, order_id: int, *, is_proof: bool) -> bool:
+        """Proved, or a person's word: it is held as any other from now on, also after a restart.
+        False: the journal has no room for it now."""
+        return bool(self._engine.native.settle_doubt(order_id, is_proof))
 
     def findings(self, account: str) -> Iterable[Finding]:
         """Those whose absence there would prove nothing."""
-        rows = self.rows(account)
-        return [] if self.can_prove() else [self._finding(row) for row in rows]
+        rows, venue = self.rows(account), self._session.venue
+        why = f"{venue} cannot prove that it did not"
+        return [] if self.can_prove() else [self._finding(row, why) for row in rows]
 
-    def _finding(self, row: Row) -> Finding:
-        order_id, venue = str(row["order_id"]), self._session.venue
+    def of_others(self, accounts: Collection[str]) -> dict[str, list[Finding]]:
+        """By account, those of no account in `accounts`, the configured ones: nobody asks."""
+        found: dict[str, list[Finding]] = {}
+        for row in self._rows():
+            name = str(row["account"])
+            if name not in accounts:
+                why = f"{name} is not configured, so {self._session.venue} is not asked"
+                found.setdefault(name, []).append(self._finding(row, why))
+        return found
+
+    def _finding(self, row: Row, why: str) -> Finding:
+        order_id = str(row["order_id"])
         return Finding(
             kind="order_in_doubt",
             account=str(row["account"]),
@@ -79,8 +94,8 @@ class Doubts:
             ours=str(row["state"]),
             theirs="cannot tell",
             evidence=(order_id, self._session.ids.encode(int(order_id))),
-            text=f"order {order_id}: it may have left in records that are lost, and {venue} cannot "
-            "prove that it did not; it stays held",
+            text=f"order {order_id}: it may have left in records that are lost, and {why}; "
+            "it stays held",
         )
 
 

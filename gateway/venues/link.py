@@ -160,11 +160,12 @@ class VenueLink:
 
     def resolve_break(self, number: str, actor: str, reason: str) -> Row | None:
         """A named person answers for a break; None = no open break has this id. An order in doubt
-        is held as any other from then on; a restart doubts it again while others still are."""
+        is held as any other from then on; a newer loss alone makes it doubtful again."""
         ledger, now_ns = self.reconciler.ledger, self._engine.now_ns()
         broken = next((each for each in ledger.open() if each.id == number), None)
         if broken is not None and broken.finding.kind == "order_in_doubt":
-            self.reconciler.doubts.never_left(int(broken.finding.subject))
+            if not self.reconciler.doubts.never_left(int(broken.finding.subject), is_proof=False):
+                raise RefusedError("JOURNAL_BEHIND", field="break_id", value=number)
             found: Break | None = ledger.booked(number, actor, reason, now_ns)
             self._drive.soon()
         else:

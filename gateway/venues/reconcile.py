@@ -106,6 +106,7 @@ class Reconciler:
         for account in self._accounts:
             await self._account(account, result)
         await self.tell_missing()
+        self._tell_doubts_of_others()
         result.breaks = self.tell_breaks()
         self._session.health.unsettled = [str(each) for each in result.unsettled + result.lacking]
         result.is_cut = self._is_cut()
@@ -425,6 +426,16 @@ class Reconciler:
     def _tell_doubts(self, account: str) -> None:
         found = self.doubts.findings(account)
         self.ledger.compared(("order_in_doubt",), account, found, self._engine.now_ns())
+
+    def _tell_doubts_of_others(self) -> None:
+        """Orders in doubt of accounts that left the configuration: no comparison is about them."""
+        kind: BreakKind = "order_in_doubt"
+        names = {account.name for account in self._accounts}
+        found = self.doubts.of_others(names)
+        told = {each.finding.account for each in self.ledger.open() if each.finding.kind == kind}
+        for account in (told - names) | set(found):
+            rows = found.get(account, [])
+            self.ledger.compared((kind,), account, rows, self._engine.now_ns())
 
     def _facts(
         self, order_id: int, row: Row, report: OrderReport | None, *, is_proof: bool

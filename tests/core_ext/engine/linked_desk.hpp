@@ -26,6 +26,38 @@ struct Out {
   friend bool operator==(const Out&, const Out&) = default;
 };
 
+/// What was put on the way to the venue since the last look.
+inline std::vector<Out> taken_from(VenuePort& port) {
+  std::vector<Out> out;
+  for (; port.outbound.size() != 0; port.outbound.pop()) {
+    OutboundEntry entry;
+    std::memcpy(&entry, port.outbound.peek(), sizeof entry);
+    out.push_back({entry.kind, entry.order_id, entry.quantity});
+  }
+  return out;
+}
+
+inline void expect_sent(const std::vector<Out>& found, const std::vector<Out>& wanted, int line) {
+  if (found == wanted) return;
+  std::printf("line %d: sent", line);
+  for (const Out& each : found) {
+    std::printf(" (%d, +%lld, %lld)", each.kind, static_cast<long long>(each.order_id & 0xFFFF),
+                static_cast<long long>(each.quantity));
+  }
+  std::printf("\n");
+  CHECK(false);
+}
+
+/// What a venue tells of an order, under the id that venue_id() gives it.
+inline OrderFact venue_fact(RecordKind kind, OrderId id, std::int64_t quantity) {
+  OrderFact fact{};
+  fact.order_id = id;
+  fact.cumulative = -1;
+  fact.quantity = quantity;
+  if (kind == RecordKind::kOrderAccepted) fact.venue_order_id = venue_id(id);
+  return fact;
+}
+
 struct Desk {
   World world;
   Engine& engine = world.engine;
@@ -71,13 +103,9 @@ struct Desk {
   }
   void tell(RecordKind kind, OrderId id, std::int64_t quantity = 0, std::int64_t price = 0,
             FactReason reason = FactReason::kNone) {
-    OrderFact fact{};
-    fact.order_id = id;
-    fact.cumulative = -1;
-    fact.quantity = quantity;
+    OrderFact fact = venue_fact(kind, id, quantity);
     fact.price = price;
     fact.reason = static_cast<std::uint32_t>(reason);
-    if (kind == RecordKind::kOrderAccepted) fact.venue_order_id = venue_id(id);
     engine.on_fact(kind, fact);
     settle();
   }
@@ -93,28 +121,8 @@ struct Desk {
     engine.on_fill(fill);
     settle();
   }
-  std::vector<Out> sent() {
-    std::vector<Out> out;
-    auto& lane = world.venue->outbound;
-    while (lane.size() != 0) {
-      OutboundEntry entry;
-      std::memcpy(&entry, lane.peek(), sizeof entry);
-      lane.pop();
-      out.push_back({entry.kind, entry.order_id, entry.quantity});
-    }
-    return out;
-  }
-  void expect(const std::vector<Out>& wanted, int line) {
-    const auto found = sent();
-    if (found == wanted) return;
-    std::printf("line %d: sent", line);
-    for (const Out& each : found) {
-      std::printf(" (%d, +%lld, %lld)", each.kind, static_cast<long long>(each.order_id & 0xFFFF),
-                  static_cast<long long>(each.quantity));
-    }
-    std::printf("\n");
-    CHECK(false);
-  }
+  std::vector<Out> sent() { return taken_from(*world.venue); }
+  void expect(const std::vector<Out>& wanted, int line) { expect_sent(sent(), wanted, line); }
   /// The refusals told to the owner without a request.
   std::vector<Refusal> told() {
     std::vector<Refusal> out;

@@ -80,12 +80,8 @@ struct NextLife {
     turn();
   }
   void tell(RecordKind kind, OrderId id, std::int64_t quantity = 0) {
-    OrderFact fact{};
-    fact.order_id = id;
-    fact.cumulative = -1;
-    fact.quantity = quantity;
+    OrderFact fact = venue_fact(kind, id, quantity);
     fact.evidence = static_cast<std::uint32_t>(Evidence::kQuery);
-    if (kind == RecordKind::kOrderAccepted) fact.venue_order_id = venue_id(id);
     engine->on_fact(kind, fact);
     turn();
   }
@@ -108,20 +104,7 @@ struct NextLife {
     turn();
   }
   void expect(const std::vector<Out>& wanted, int line) {
-    std::vector<Out> found;
-    for (; port->outbound.size() != 0; port->outbound.pop()) {
-      OutboundEntry entry;
-      std::memcpy(&entry, port->outbound.peek(), sizeof entry);
-      found.push_back({entry.kind, entry.order_id, entry.quantity});
-    }
-    if (found == wanted) return;
-    std::printf("line %d: sent", line);
-    for (const Out& each : found) {
-      std::printf(" (%d, +%lld, %lld)", each.kind, static_cast<long long>(each.order_id & 0xFFFF),
-                  static_cast<long long>(each.quantity));
-    }
-    std::printf("\n");
-    CHECK(false);
+    expect_sent(taken_from(*port), wanted, line);
   }
 };
 

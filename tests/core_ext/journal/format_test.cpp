@@ -39,6 +39,7 @@ SAME(gateway::journal::SealFile, gateway_journal_seal, sha256);
 SAME(gateway::journal::SealFile, gateway_journal_seal, crc);
 SAME(gateway::journal::SuperblockCopy, gateway_journal_superblock, written_ns);
 SAME(gateway::journal::SuperblockCopy, gateway_journal_superblock, lost_epoch);
+SAME(gateway::journal::SuperblockCopy, gateway_journal_superblock, lost_newest_ns);
 SAME(gateway::journal::SuperblockCopy, gateway_journal_superblock, crc);
 SAME(gateway::journal::SnapshotHeader, gateway_journal_snapshot, payload_sha256);
 SAME(gateway::journal::SnapshotHeader, gateway_journal_snapshot, header_crc);

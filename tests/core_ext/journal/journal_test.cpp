@@ -86,6 +86,7 @@ TEST(what_a_lost_ring_may_have_taken_is_remembered_until_it_is_forgotten) {
   life([&](Journal& journal) {
     CHECK_EQUAL(journal.lost_epoch(), 2U);
     since = journal.lost_after_ns();
+    CHECK_EQUAL(journal.lost_newest_ns(), since);
     CHECK(append(journal, 1'000'000));
     CHECK(journal.close(9));
   });
@@ -98,6 +99,7 @@ TEST(what_a_lost_ring_may_have_taken_is_remembered_until_it_is_forgotten) {
   life([&](Journal& journal) {
     CHECK_EQUAL(journal.lost_epoch(), 4U);
     CHECK_EQUAL(journal.lost_after_ns(), since);  // of the older ones it is as it was
+    CHECK(journal.lost_newest_ns() > since);
     CHECK(journal.forget_loss(10));
     CHECK(append(journal, 3));
     CHECK(journal.close(11));

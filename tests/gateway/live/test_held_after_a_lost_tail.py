@@ -6,7 +6,9 @@ import pytest
 from live_world import MANIFEST, ScriptedAdapter
 from native_world import asked_again, connected, open_world, power_cut
 
+from gateway._core.journal import Reader, Replica, decode
 from gateway.api import RefusedError
+from gateway.venues.reconcile import AccountTerms
 
 pytestmark = pytest.mark.asyncio
 
@@ -210,6 +212,114 @@ async def test_where_no_venue_can_tell_it_stays_held_until_a_person_answers_for_
     await world.sends()
     assert [order.order_id for order in sent(world)] == [order_id]
     assert world.link.break_rows() == []
+    end(world)
+
+
+async def two_released_and_lost(directory, tmp_path, name="cut"):
+    """As released_and_lost(), of two stops."""
+    world = await connected(directory)
+    ids = [
+        await world.submit(each, side="sell", type="stop", price="", trigger_price="95",
+                           is_emulated=True)
+        for each in ("s", "t")
+    ]  # fmt: skip
+    cut = power_cut(world, directory, tmp_path / name)
+    await mark(world, "94")
+    assert len(sent(world)) == 2, "they left"
+    end(world)
+    return ids, cut
+
+
+def doubts(world):
+    return {row["subject"]: row for row in world.link.break_rows()}
+
+
+def anybody():
+    return adapter_of(not_found_proof_after_ms=None)
+
+
+async def test_what_a_person_answered_for_is_not_doubted_again_while_others_still_are(place):
+    (first, second), cut = await two_released_and_lost(*place)
+    world = open_world(cut, adapter=anybody())
+    await world.connect()
+    assert set(doubts(world)) == {str(first), str(second)}
+    world.link.resolve_break(doubts(world)[str(first)]["id"], "anna", "not in the statement")
+    assert world.native.doubted_orders() == [second]
+    end(world)
+    for _ in range(2):
+        world = open_world(cut, adapter=anybody())
+        assert world.native.doubted_orders() == [second]
+        await world.connect()
+        assert set(doubts(world)) == {str(second)}
+        end(world)
+    records = [decode(each) for _, each in Reader(str(cut / "data"), str(cut / "ring")).read(9_999)]
+    (told,) = [row for row in records if row.get("text") == "it never left"]
+    assert (told["kind"], told["order_id"]) == ("order_accepted", first)
+    world = open_world(cut, adapter=anybody())
+    world.native.wait_synced(world.native.sequence, 10_000)
+    replica = Replica(str(cut / "data"), str(cut / "ring"))
+    while replica.follow():
+        pass
+    assert replica.state_hash() == world.native.state_hash()[1]
+    await world.connect()
+    await mark(world, "94")
+    assert [order.order_id for order in sent(world)] == [first]
+    end(world)
+
+
+async def test_a_newer_loss_makes_what_was_answered_for_doubtful_again(place):
+    """It may have left in the moments after the answer, which are lost too."""
+    folder, other = place
+    (first, second), cut = await two_released_and_lost(folder, other)
+    world = open_world(cut, adapter=anybody())
+    await world.connect()
+    world.link.resolve_break(doubts(world)[str(first)]["id"], "anna", "not in the statement")
+    again = power_cut(world, cut, other / "again")
+    await mark(world, "94")
+    assert [order.order_id for order in sent(world)] == [first]
+    end(world)
+    world = open_world(again, adapter=anybody())
+    assert world.native.doubted_orders() == [first, second]
+    await world.connect()
+    await mark(world, "94")
+    assert (sent(world), set(doubts(world))) == ([], {str(first), str(second)})
+    end(world)
+
+
+async def test_an_answer_that_the_journal_has_no_room_for_is_none(place, monkeypatch):
+    order_id, cut = await released_and_lost(*place)
+    world = open_world(cut, adapter=anybody())
+    await world.connect()
+    (row,) = world.link.break_rows()
+    monkeypatch.setattr(world.link.reconciler.doubts, "never_left", lambda *_, is_proof: False)
+    with pytest.raises(RefusedError, match="JOURNAL_BEHIND"):
+        world.link.resolve_break(row["id"], "anna", "not in the statement")
+    assert world.link.break_rows() == [row]
+    assert world.native.doubted_orders() == [order_id]
+    end(world)
+
+
+async def test_an_order_of_an_account_that_left_the_configuration_is_a_break_all_the_same(place):
+    order_id, cut = await released_and_lost(*place)
+    world = open_world(cut)  # a venue that could prove it, were it asked
+    only = AccountTerms(name="second", durability="process", margin_mode="cross")
+    world.link.reconciler._accounts = [only]
+    for _ in range(2):
+        world.advance(5_000)
+        await world.reconcile()
+        await asked_again(world)
+        (row,) = world.link.break_rows()
+    assert (row["kind"], row["account"], row["subject"]) == (
+        "order_in_doubt",
+        "main",
+        str(order_id),
+    )
+    assert "main is not configured" in row["text"]
+    await mark(world, "94")
+    assert (sent(world), world.adapter.queries) == ([], 0)
+    world.link.resolve_break(row["id"], "anna", "the account was emptied by hand")
+    await world.reconcile()
+    assert (world.link.break_rows(), world.native.doubted_orders()) == ([], [])
     end(world)
 
 

@@ -150,10 +150,10 @@ class MemoryReplica:
                 rows.append(row)
         return rows
 
-    def groups_of(self, order_ids: list[int]) -> list[tuple[int, int]]:
+    def linked_of(self, order_ids: list[int]) -> list[tuple[int, int]]:
         return []
 
-    def groups(self, ended_max: int) -> list[tuple[int, int]]:
+    def linked(self, ended_max: int) -> list[tuple[int, int]]:
         return []
 
     def limits(self) -> list[dict[str, Any]]:

@@ -31,7 +31,8 @@ struct EngineSettings {
   std::uint32_t instance = 1;
   std::int64_t disk_async_window_ns = 250'000'000;
   telemetry::Measurement* measurement = nullptr;  // null: the engine measures into its own
-  std::uint32_t lost_epoch = 0;  // orders up to it may have left without a record, 0 = none
+  std::uint32_t lost_epoch = 0;     // orders up to it may have left without a record, 0 = none
+  std::int64_t lost_newest_ns = 0;  // when the newest of these losses began
 };
 
 /// What only counts: never journaled, never hashed.
@@ -165,8 +166,8 @@ class Engine {
   /// Orders held here that may have left and ended at their venue, in records that are lost: none
   /// of them leaves before its venue has been asked. Forgets those that are held no longer.
   [[nodiscard]] const std::vector<OrderId>& doubted() noexcept;
-  /// It is proved, or a person answers for it, that this order never left.
-  void settle_doubt(OrderId id) noexcept;
+  /// Proved (kGateway), or by a person's word (kOperator): it never left. False: no room for it.
+  bool settle_doubt(OrderId id, Evidence evidence = Evidence::kGateway) noexcept;
   /// Takes the memory that orders will need. Before the first one.
   void prefault() noexcept { prepared_.prefault(); }
   /// Makes the routes that orders may take by today's definitions and works their rules out, so
@@ -462,8 +463,8 @@ class Engine {
   void end_kept(std::uint32_t slot, Refusal refusal) noexcept;
   /// Kept orders that are good for the day end with it.
   void end_kept_of_day() noexcept;
-  /// After a start nobody knows whether it had left: the record of that may be lost.
-  void doubt_kept(const Order& order) noexcept;
+  /// After a start it counts as one that left: its venue is asked, and it is never sent again.
+  void presume_left(const Order& order) noexcept;
 
   // Guards (engine_guards.cpp).
   /// Makes room to watch a level whose guards changed; the first with sizes learns what is usual.

@@ -71,7 +71,9 @@ struct SuperblockCopy {
   std::int64_t written_ns;
   std::int64_t lost_after_ns;  // what was recorded after this may be lost; with lost_epoch
   std::uint32_t lost_epoch;    // orders up to this epoch may have left unrecorded, 0 = none
-  std::uint8_t reserved[440];
+  std::uint32_t reserved_word;
+  std::int64_t lost_newest_ns;  // lost_after_ns of the newest loss
+  std::uint8_t reserved[428];
   std::uint32_t crc;  // CRC32C of all bytes before this field
 };
 static_assert(sizeof(SuperblockCopy) == 512 && offsetof(SuperblockCopy, crc) == 508);

@@ -64,6 +64,10 @@ class Journal {
   [[nodiscard]] std::int64_t lost_after_ns() const noexcept {
     return superblock_ ? superblock_->state().lost_after_ns : 0;
   }
+  /// The same of the newest loss alone: what was said of a doubt before it may have changed since.
+  [[nodiscard]] std::int64_t lost_newest_ns() const noexcept {
+    return superblock_ ? superblock_->state().lost_newest_ns : 0;
+  }
 
  private:
   bool fail(std::string text);

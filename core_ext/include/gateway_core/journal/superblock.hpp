@@ -19,6 +19,7 @@ struct SuperblockState {
   std::uint64_t clean_position = 0;
   std::int64_t lost_after_ns = 0;
   std::uint32_t lost_epoch = 0;  // 0 = nothing is in doubt
+  std::int64_t lost_newest_ns = 0;
 };
 
 class Superblock {

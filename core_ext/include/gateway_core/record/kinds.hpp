@@ -429,9 +429,11 @@ enum class AnomalyCode : std::uint64_t {
   kNoTradeId = 8,       // a fill without an id could never be told from another one
   kLinkOverfill = 9,    // linked orders executed more together than their group was to
   kLinkUncovered = 10,  // an entry executed and no exit is left to leave again
-  kTime = 11,           // told for a moment that cannot have been: kept as "the venue told none"
-  kPrice = 12,          // an execution at a price that the instrument's kind does not trade at
-  kFee = 13,            // an execution with a fee far beyond what was executed
+  // Told for a moment that cannot have been: a fill takes that of the newest one of its position,
+  // everything else is kept as "the venue told none".
+  kTime = 11,
+  kPrice = 12,  // an execution at a price that the instrument's kind does not trade at
+  kFee = 13,    // an execution with a fee far beyond what was executed
 };
 
 /// How far a venue's clock may be ahead of ours: no two of them differ by a day.
