@@ -174,7 +174,7 @@ TEST(a_kill_through_a_narrow_lane_asks_every_order_once_before_it_asks_one_again
   std::size_t looks = 0;
   for (; desk.asked.size() < kOrders && looks < kOrders; ++looks) {
     for (const OrderId id : desk.taken()) desk.tell(RecordKind::kCancelRejected, id);
-    desk.pass(1);  // far below what an order waits until it is asked again
+    desk.pass(kMs);  // all of them together: far below what an order waits to be asked again
   }
   CHECK(looks < kOrders);
   for (const OrderId id : orders) CHECK_EQUAL(desk.asked[id], 1);

@@ -8,6 +8,7 @@ from gateway.core.engine import PrincipalDefinition
 from gateway.core.vocabulary import CancelReason
 from gateway.entry.api_messages import Kill
 from gateway.entry.keys import Identity
+from gateway.journal import reader
 
 SLOW = LIMITS | {"cancels_per_second": 10, "cancel_burst": 20}
 WHO = Identity(key_id="k", principal="killer", scopes=frozenset({"read", "cancel"}))
@@ -132,3 +133,7 @@ async def test_the_next_start_goes_on_with_a_kill(ring_directory):
     assert set(cancels(again)) == set(ids)
     (firm,) = again.native.trading_states()
     assert (firm["state"], firm["is_latch"], firm["actor"]) == ("halted", True, "anna")
+    again.native.stop()
+    rows = reader.decoded(ring_directory / "data")
+    (kill,) = [row for row in rows if row["kind"] == "trading_state_set"]
+    assert (kill["cause"], kill["latch_cause"], kill["state_actor"]) == (0, 3, "anna")
