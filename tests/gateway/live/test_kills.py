@@ -10,6 +10,7 @@ from gateway.entry.api_messages import Kill
 from gateway.entry.keys import Identity
 from gateway.journal import reader
 
+pytestmark = pytest.mark.asyncio
 SLOW = LIMITS | {"cancels_per_second": 10, "cancel_burst": 20}
 WHO = Identity(key_id="k", principal="killer", scopes=frozenset({"read", "cancel"}))
 FIRM = Kill(level="firm", actor="anna", reason="stop")
