@@ -150,14 +150,9 @@ class Engine:
         self.sequence += 1
         name = self._name(LEVELS[level], id) if level < 4 else ""
         self._states[level, id] = {
-            "level": LEVELS[level],
-            "id": id,
-            "name": name,
-            "state": STATES[state],
-            "is_latch": is_latch,
-            "actor": actor,
-            "reason": reason,
-        }
+            "level": LEVELS[level], "id": id, "name": name, "state": STATES[state],
+            "is_latch": is_latch, "actor": actor, "reason": reason,
+        }  # fmt: skip
         return self.sequence
 
     def kill(self, level, id, actor, reason, principal):
@@ -305,15 +300,10 @@ class Engine:
 
     def _do_cancel(self, port, request, principal, order_id, reason):
         row = self._orders.get(order_id)
-        refusal = (
-            "UNKNOWN_ORDER"
-            if row is None
-            else "TOO_LATE_TO_CANCEL"
-            if row["state"] in TERMINAL
-            else "CANCEL_PENDING"
-            if row["pending"] == "cancel"
-            else ""
-        )
+        state = "" if row is None else row["state"]
+        refusal = "UNKNOWN_ORDER" if row is None else "TOO_LATE_TO_CANCEL" * (state in TERMINAL)
+        if not refusal and row["pending"] == "cancel":
+            refusal = "CANCEL_PENDING"
         if not refusal:
             row["pending"] = "cancel"
             row["updated_ns"] = self._now_ns
@@ -338,9 +328,8 @@ class Engine:
 
     def _do_mass(self, port, request, principal, account, strategy, instrument, venue):
         wanted = {"account": account, "strategy": strategy, "instrument": instrument}
-        self._notice(
-            port, request, 0, 32, current=self._cancel_where(port, wanted | {"venue": venue})
-        )
+        sent = self._cancel_where(port, wanted | {"venue": venue})
+        self._notice(port, request, 0, 32, current=sent)
 
     def _cancel_where(self, port, wanted):
         sent = 0

@@ -59,9 +59,7 @@ struct alignas(64) LevelEntity {
   void set(const GuardFields& fields) noexcept;
   /// A kill ends with its halt: what latches over it, or halts without cancels, leaves it in force.
   void set(const TradingStateSet& record, PrincipalId principal, std::int64_t time_ns) noexcept;
-  [[nodiscard]] bool is_killed() const noexcept {
-    return state == TradingState::kHalted && cause == static_cast<std::uint8_t>(LatchCause::kKill);
-  }
+  [[nodiscard]] bool is_killed() const noexcept;
   /// Takes what was told about money; greeks are the instrument's (RouteTable::tell_greeks).
   void take(const RiskMeasured& told, std::int64_t time_ns) noexcept;
   void add_realised(std::int64_t amount_e4) noexcept;
@@ -101,6 +99,10 @@ inline void LevelEntity::set(const GuardFields& fields) noexcept {
   guard_fields = fields;
   guards = guards_on(fields);
   refresh();
+}
+
+inline bool LevelEntity::is_killed() const noexcept {
+  return state == TradingState::kHalted && cause == static_cast<std::uint8_t>(LatchCause::kKill);
 }
 
 inline void LevelEntity::set(const TradingStateSet& record, PrincipalId principal,
