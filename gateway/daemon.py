@@ -480,7 +480,8 @@ class Daemon:
             return
         try:
             async with asyncio.timeout(seconds_max):
-                await self.router.mass_cancel(principal, {}, CancelReason.SHUTDOWN)
+                found = await self.router.mass_cancel(principal, {}, CancelReason.SHUTDOWN)
+                log.info("stop: %d cancels sent, %d wait", found.sent, found.waiting)
                 while (await self.engine.counts())[0]:  # noqa: ASYNC110 venues take their time
                     await asyncio.sleep(0.01)
         except (TimeoutError, RefusedError) as error:

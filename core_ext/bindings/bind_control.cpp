@@ -493,6 +493,32 @@ Sequence set_trading_state(EngineHandle& handle, std::uint32_t level, std::uint3
   return sequence;
 }
 
+nb::dict kill(EngineHandle& handle, std::uint32_t level, std::uint32_t id, std::string_view actor,
+              std::string_view reason, PrincipalId principal) {
+  const Registry& registry = handle.runtime->state().registry;
+  if (!registry.has_level(level, id))
+    refuse("NOT_FOUND", "level", std::to_string(level), "a registered entity");
+  if (!registry.principals.has(principal))
+    refuse("UNKNOWN_PRINCIPAL", "principal", std::to_string(principal), "a defined principal");
+  const auto who = name_text<40>(actor, "actor");
+  Sequence sequence = 0;
+  KillCounts found;
+  handle.runtime->run([&] {
+    found = handle.runtime->engine().kill(static_cast<Level>(level), id, who.view(), reason,
+                                          principal, sequence);
+  });
+  if (sequence == 0) refuse("JOURNAL_BEHIND", "journal", "", "no room");
+  nb::dict out;
+  out["sequence"] = sequence;
+  out["sent"] = found.sent;
+  out["on_the_way"] = found.on_the_way;
+  out["refused"] = found.refused;
+  out["no_room"] = found.no_room;
+  out["venue_down"] = found.venue_down;
+  out["not_reconciled"] = found.not_reconciled;
+  return out;
+}
+
 Sequence roll_period(EngineHandle& handle) {
   Sequence sequence = 0;
   handle.runtime->run([&] { sequence = handle.runtime->engine().roll_period(); });
@@ -522,6 +548,7 @@ void bind_control(nb::class_<EngineHandle>& engine) {
       .def("tell_measures", &tell_measures, "level"_a, "id"_a, "fields"_a, "actor"_a)
       .def("set_trading_state", &set_trading_state, "level"_a, "id"_a, "state"_a, "is_latch"_a,
            "actor"_a, "reason"_a, "keeps_halts"_a = false, "if_actor"_a = nb::none())
+      .def("kill", &kill, "level"_a, "id"_a, "actor"_a, "reason"_a, "principal"_a)
       .def("roll_period", &roll_period);
 }
 

@@ -186,6 +186,8 @@ nb::dict counters_of(EngineHandle& handle) {
   out["links_canceled"] = counters.links_canceled;
   out["links_refused"] = counters.links_refused;
   out["links_anomalous"] = counters.links_anomalous;
+  out["kill_waiting"] = counters.kill_waiting;
+  out["kill_cancels_again"] = counters.kill_cancels_again;
   out["journal_syncs"] = commit.syncs();
   out["journal_bytes"] = commit.bytes_written();
   out["journal_rewrites"] = commit.rewrites();

@@ -363,7 +363,7 @@ void decode(Fields out, const TradingStateSet& from, const std::uint8_t*) {
       .FIELD(is_latch)
       .put("state_actor", from.actor)
       .FIELD(reason)
-      .FIELD(cause)
+      .put("latch_cause", from.cause)  // `cause` is the record that led to this one
       .FIELD(breaker);
 }
 void decode(Fields out, const GuardsSet& record, const std::uint8_t*) {

@@ -374,7 +374,8 @@ void Counterfactual::take_cancel(const std::uint8_t* record) {
   VenuePort* port = engine_->venue_port_of_[state_->routes.at(order.route).venue];
   while (!was_held && port != nullptr && port->gated.size() != 0) port->gated.pop();
   (void)engine_->now_ns();
-  const Refusal refusal = engine_->check_cancel(order, header.actor);
+  const Refusal refusal =
+      engine_->check_cancel(order, header.actor, static_cast<CancelReason>(wish.reason));
   if (refusal != Refusal::kNone) {
     lost_cancels_.insert(wish.order_id);
     return note(Difference::kChangeRefused, record, nullptr, {.refusal = refusal});

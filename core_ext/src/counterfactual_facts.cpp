@@ -31,7 +31,8 @@ using recorded::order_of;
 }
 
 [[nodiscard]] bool is_own(const TradingStateSet& set) noexcept {
-  return set.cause != static_cast<std::uint32_t>(LatchCause::kPerson) ||
+  const auto cause = static_cast<LatchCause>(set.cause);
+  return cause == LatchCause::kRepeatedExecution || cause == LatchCause::kBreaker ||
          set.actor.view() == "gateway";
 }
 

@@ -50,15 +50,27 @@ Notice Engine::refuse_change(RecordKind kind, const MessageHeader& header, Order
                        .working = verdict.working});
 }
 
-Refusal Engine::check_cancel(const Order& order, PrincipalId principal) noexcept {
-  if (principal != 0) {
-    if (!state_.registry.principals.has(principal)) return Refusal::kUnknownPrincipal;
-    const PrincipalRow& row = state_.registry.principals.at(principal);
-    if (!row.has_scope(kScopeCancel | kScopeTrade) ||
-        !row.may_use(order.account, order.strategy, order.instrument)) {
-      return Refusal::kNotPermitted;
-    }
-  }
+namespace {
+
+/// A kill and a stop are not held up by the desk's own rate of cancels, and leave it to the others.
+[[nodiscard]] bool is_paced(CancelReason reason) noexcept {
+  return reason != CancelReason::kKill && reason != CancelReason::kShutdown;
+}
+
+}  // namespace
+
+bool Engine::may_cancel(PrincipalId principal, const Order& order) const noexcept {
+  if (principal == 0) return true;
+  const PrincipalRow& row = state_.registry.principals.at(principal);
+  return row.has_scope(kScopeCancel | kScopeTrade) &&
+         row.may_use(order.account, order.strategy, order.instrument);
+}
+
+Refusal Engine::check_cancel(const Order& order, PrincipalId principal,
+                             CancelReason reason) noexcept {
+  if (principal != 0 && !state_.registry.principals.has(principal))
+    return Refusal::kUnknownPrincipal;
+  if (!may_cancel(principal, order)) return Refusal::kNotPermitted;
   if (!is_open(static_cast<OrderState>(order.state))) return Refusal::kTooLateToCancel;
   if (pending(order.overlay, Overlay::kCancel) == Pending::kSent) return Refusal::kCancelPending;
   const Route& route = state_.routes.at(order.route);
@@ -68,7 +80,8 @@ Refusal Engine::check_cancel(const Order& order, PrincipalId principal) noexcept
   if (may_have_left(order)) return Refusal::kNotReconciled;
   if (!port->has_room_for_cancel()) return Refusal::kVenueQueueFull;
   if (writer_.used_bytes() > writer_.capacity_bytes() / 20 * 19) return Refusal::kJournalBehind;
-  if (principal != 0 && !passes_cancel_rate(route.levels, now_ns_)) return Refusal::kThrottled;
+  if (principal != 0 && is_paced(reason) && !passes_cancel_rate(route.levels, now_ns_))
+    return Refusal::kThrottled;
   return Refusal::kNone;
 }
 
@@ -77,10 +90,10 @@ Notice Engine::cancel(const CancelMessage& message, std::uint32_t port) noexcept
   const std::uint32_t slot = state_.orders.find(message.order_id);
   // Principal 0 is the gateway itself; nobody who comes through a port may be it.
   const bool is_nobody = message.header.principal == 0 && port != 0;
-  const Refusal found = is_nobody ? Refusal::kUnknownPrincipal
-                        : slot == kNoSlot
-                            ? Refusal::kUnknownOrder
-                            : check_cancel(state_.orders.at(slot), message.header.principal);
+  const Refusal found = is_nobody         ? Refusal::kUnknownPrincipal
+                        : slot == kNoSlot ? Refusal::kUnknownOrder
+                                          : check_cancel(state_.orders.at(slot),
+                                                         message.header.principal, message.reason);
   if (found != Refusal::kNone) {
     return refuse_change(RecordKind::kCancelRejected, message.header, message.order_id, port,
                          {.refusal = found});
@@ -104,7 +117,9 @@ Notice Engine::send_cancel(std::uint32_t slot, PrincipalId principal, std::uint6
                          {MessageKind::kCancel, 1, 0, principal, request}, id, port,
                          {.refusal = Refusal::kJournalBehind});
   }
-  for (LevelEntity* level : route.levels) level->cancels.take(now_ns_, level->cancel_rate);
+  if (is_paced(reason)) {
+    for (LevelEntity* level : route.levels) level->cancels.take(now_ns_, level->cancel_rate);
+  }
   if (route.limits.guards != 0) [[unlikely]]
     note_breaker(route, &BreakerCounts::messages);
   const Notice notice =
@@ -132,6 +147,7 @@ Notice Engine::mass_cancel(const MassCancelMessage& message, std::uint32_t port)
     return refuse_change(RecordKind::kCancelRejected, message.header, 0, port,
                          {.refusal = Refusal::kUnknownPrincipal});
   }
+  if (message.reason == CancelReason::kShutdown) return stop_orders(message, port);
   std::int64_t sent = 0;
   std::int64_t refused = 0;
   state_.orders.for_each_open([&](std::uint32_t slot) {
@@ -145,8 +161,9 @@ Notice Engine::mass_cancel(const MassCancelMessage& message, std::uint32_t port)
         other(message.venue, state_.routes.at(order.route).venue)) {
       return;
     }
-    if (check_cancel(order, message.header.principal) != Refusal::kNone) {
-      ++refused;
+    const Refusal found = check_cancel(order, message.header.principal, message.reason);
+    if (found != Refusal::kNone) {
+      refused += found != Refusal::kCancelPending;
       return;
     }
     send_cancel(slot, message.header.principal, 0, message.reason, order.origin_port);

@@ -142,6 +142,8 @@ void Engine::on_fact(RecordKind kind, const OrderFact& told) noexcept {
   }
   tell_owner(order, sequence, kind);
   note_fact(kind, order);
+  if (kills_.is_any()) [[unlikely]]
+    note_kill(kind, order);
   if (is_overfull) record_anomaly(fact.order_id, kind, order.state, AnomalyCode::kOverfill, {});
 }
 
@@ -207,6 +209,7 @@ void Engine::on_session(const VenueState& session) noexcept {
     is_compared_[record.venue] = true;
     prepare_routes();
     trigger_waiting(record.venue);
+    hasten_kills(record.venue);
   }
   for (LinkWait& waiting : waiting_links_) waiting.retry_ns = std::min(waiting.retry_ns, now_ns_);
 }

@@ -68,7 +68,7 @@ Engine::Engine(State& state, journal::Writer& writer, Clock& clock, const Engine
   touched_links_.reserve(state.orders.capacity());
   waiting_links_.reserve(state.orders.capacity() / 2);
   now_ns_ = std::max(clock.now_ns(), state.last_time_ns);
-  kill_word_seen_ = kill_word_journaled_ = writer.kill_word_seen();
+  kill_word_seen_ = writer.kill_word_seen();
   watch_all();
 }
 
@@ -105,6 +105,8 @@ std::size_t Engine::turn(std::size_t limit) noexcept {
   if (is_closed_) return 0;
   beat_.store(beat_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   poll_kill_word();
+  if (now_ns_ >= kills_.due_ns) [[unlikely]]
+    (void)look_at_kills(nullptr, 0);
   std::size_t done = turn_urgent(limit);
   settle_links();
   done += turn_facts(limit);
@@ -249,45 +251,6 @@ void Engine::release_gated() noexcept {
       port->gated.pop();
     }
   }
-}
-
-// The kill word: any change of it halts the firm and cancels everything, even when nobody else
-// runs. What finds no room now is cancelled in the next turns: a kill that forgets orders is none.
-void Engine::poll_kill_word() noexcept {
-  const std::uint64_t word = writer_.kill_word();
-  if (word == kill_word_seen_) [[likely]]
-    return;
-  (void)now_ns();
-  if (word != kill_word_journaled_) {
-    TradingStateSet halt{};
-    halt.level = static_cast<std::uint32_t>(Level::kFirm);
-    halt.state = static_cast<std::uint32_t>(TradingState::kHalted);
-    halt.is_latch = 1;
-    halt.actor.assign("kill word");
-    halt.reason.assign("kill word raised");
-    halt.breaker = state_.registry.level(Level::kFirm, 0).breaker;
-    if (append(RecordKind::kTradingStateSet, halt, {}) == 0) return;  // again in the next turn
-    kill_word_journaled_ = word;
-  }
-  // Seen only when every cancel is out: a crash before that carries the kill out again.
-  if (!sweep_by_kill()) return;
-  kill_word_seen_ = word;
-  writer_.set_kill_word_seen(word);
-}
-
-bool Engine::sweep_by_kill() noexcept {
-  bool is_done = true;
-  state_.orders.for_each_open([&](std::uint32_t slot) {
-    const Order& order = state_.orders.at(slot);
-    const Refusal found = check_cancel(order, 0);
-    if (found == Refusal::kNone) {
-      send_cancel(slot, 0, 0, CancelReason::kKill, order.origin_port);
-    } else if (found == Refusal::kVenueQueueFull || found == Refusal::kJournalBehind ||
-               found == Refusal::kVenueDown || found == Refusal::kNotReconciled) {
-      is_done = false;  // no room, no port yet, or held and not compared: again in the next turn
-    }
-  });
-  return is_done;
 }
 
 bool Engine::is_held_here(const Order& order, VenuePort& port) const noexcept {
@@ -504,6 +467,7 @@ void Engine::settle_in_flight() {
     }
   }
   std::sort(doubted_.begin(), doubted_.end());
+  note_kills(true);
 }
 
 bool Engine::has_same_content(const Order& order, const NewOrderMessage& message,

@@ -125,15 +125,9 @@ void Registry::start_period() noexcept {
   }
 }
 
-bool Registry::apply(const TradingStateSet& record) noexcept {
+bool Registry::apply(const TradingStateSet& record, const RecordHeader& header) noexcept {
   if (!has_level(record.level, record.id)) return false;
-  LevelEntity& entity = level(static_cast<Level>(record.level), record.id);
-  entity.state = static_cast<TradingState>(record.state);
-  entity.is_latched = record.is_latch != 0;
-  entity.cause = static_cast<std::uint8_t>(record.cause);
-  entity.breaker = static_cast<std::uint8_t>(record.breaker);
-  entity.state_actor = record.actor;
-  entity.state_reason = record.reason;
+  level(static_cast<Level>(record.level), record.id).set(record, header.actor, header.time_ns);
   limits_moved();
   return true;
 }

@@ -89,7 +89,8 @@ bool State::apply_definition(RecordKind kind, const std::uint8_t* record) noexce
       return apply_measured(payload<RiskMeasured>(record),
                             reinterpret_cast<const RecordHeader*>(record)->time_ns);
     case RecordKind::kTradingStateSet:
-      return registry.apply(payload<TradingStateSet>(record));
+      return registry.apply(payload<TradingStateSet>(record),
+                            *reinterpret_cast<const RecordHeader*>(record));
     case RecordKind::kFixSessionDefined:
     case RecordKind::kFixNumbersSet:
     case RecordKind::kFixMessageSent:

@@ -21,7 +21,7 @@ static_assert(offsetof(GuardFields, headroom_age_ms_max) == kGuardImageBytes &&
 struct GuardImage {
   std::uint32_t level;
   std::uint32_t id;
-  std::uint32_t cause;
+  std::uint32_t cause;  // LatchCause, above its low byte the principal of a kill
   std::uint32_t breaker;
   std::int64_t limits_time_ns;
   std::uint8_t fields[kGuardImageBytes];
@@ -45,7 +45,8 @@ void put_guards(Out& out, const Registry& registry) {
   for (std::uint32_t level = 0; level < kLevels; ++level) {
     for (std::uint32_t id = 0; id < registry.level_count(static_cast<Level>(level)); ++id) {
       const LevelEntity& entity = registry.level(static_cast<Level>(level), id);
-      GuardImage image{level,          id, entity.cause, entity.breaker, entity.limits_time_ns, {},
+      const std::uint32_t cause = entity.cause | entity.killed_by << 8;
+      GuardImage image{level,          id, cause, entity.breaker, entity.limits_time_ns, {},
                        entity.measures};
       GuardImage fresh{level, id, 0, 0, 0, {}, {}};
       constexpr GuardFields kOff;
@@ -65,7 +66,11 @@ bool get_guards(In& in, State& state) {
   for (std::uint32_t i = 0; i < count; ++i) {
     GuardImage image;
     if (!in.get(image) || !state.registry.has_level(image.level, image.id)) return false;
-    if (image.cause > static_cast<std::uint32_t>(LatchCause::kBreaker) ||
+    const PrincipalId killed_by = image.cause >> 8;
+    image.cause &= 0xFF;
+    const bool is_kill = image.cause == static_cast<std::uint32_t>(LatchCause::kKill);
+    if (image.cause > static_cast<std::uint32_t>(LatchCause::kKill) ||
+        (killed_by != 0 && !(is_kill && state.registry.principals.has(killed_by))) ||
         image.breaker > static_cast<std::uint32_t>(BreakerState::kHalfOpen)) {
       return false;
     }
@@ -74,6 +79,7 @@ bool get_guards(In& in, State& state) {
     if (!is_sound(fields, image.measures)) return false;
     LevelEntity& entity = state.registry.level(static_cast<Level>(image.level), image.id);
     entity.cause = static_cast<std::uint8_t>(image.cause);
+    entity.killed_by = killed_by;
     entity.breaker = static_cast<std::uint8_t>(image.breaker);
     entity.limits_time_ns = image.limits_time_ns;
     entity.measures = image.measures;

@@ -186,7 +186,10 @@ class Engine:
     def set_trading_state(
         self, level: int, id: int, state: int, is_latch: bool, actor: str, reason: str, *more: Any
     ) -> int:
-        """A kill is HALTED with latch. `more`: keeps_halts, if_actor (core/engine.py)."""
+        """HALTED with latch keeps orders. `more`: keeps_halts, if_actor (core/engine.py)."""
+    def kill(self, level: int, id: int, actor: str, reason: str, principal: int) -> dict[str, int]:
+        """sequence, and orders by count: sent, on_the_way, refused, no_room, venue_down,
+        not_reconciled (core/engine.py). Raises ValueError("JOURNAL_BEHIND ...")."""
     def note_operation(self, operation: int, actor: str, subject: str, *more: Any) -> int:
         """Audit alone, `more` as in bind_operation.cpp: detail, reason, digest, values, ..."""
     def roll_period(self) -> int:

@@ -56,7 +56,10 @@ def command(
     if as_json:
         print_json(answer)
     elif is_all:
-        click.echo(f"{answer['cancels_sent']} cancels sent")
+        refused = answer.get("cancels_refused")
+        click.echo(
+            f"{answer['cancels_sent']} cancels sent" + f", {refused} refused" * bool(refused)
+        )
     else:
         print_table([answer["order"]], ORDER_COLUMNS, "")
 

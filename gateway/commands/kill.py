@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -69,12 +70,18 @@ def command(
     if as_json:
         print_json(answer)
     else:
-        sent = answer.get("cancels_sent")
-        click.echo(
-            f"{level} {name}".rstrip() + " is halted" + (f", {sent} cancels" if sent else "")
-        )
         target = f"{level} {name}".rstrip()
+        click.echo(f"{target} is halted{told_of(answer)}")
         click.echo(f"Lift it with `gateway enable {target} --actor NAME --reason TEXT`.")
+
+
+def told_of(answer: dict[str, Any]) -> str:
+    """What became of the orders that worked there."""
+    words = (("cancels", "cancels_sent"), ("were being canceled", "cancels_pending"),
+             ("are not yours to cancel", "cancels_refused"))  # fmt: skip
+    told = "".join(f", {answer[key]} {word}" for word, key in words if answer.get(key))
+    waiting = answer.get("waiting", {})
+    return told + "".join(f", {count} wait ({code})" for code, count in waiting.items())
 
 
 def halt_by_word(level: str, keep_orders: bool, config_file: Path | None, as_json: bool) -> None:

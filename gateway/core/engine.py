@@ -307,6 +307,19 @@ class Engine:
                 number, entity, TRADING_STATES[state], is_latch, actor, reason, *seen
             )
 
+    def kill(
+        self, level: str, name: str, *, actor: str, reason: str, principal: str
+    ) -> dict[str, int]:
+        """Halt one level entity with a latch and cancel what works there until nothing does: in
+        this turn what has room, later what has not, was rejected or has an unknown outcome. Within
+        the rights of `principal`. Counts of orders: sent, on_the_way (before), refused (not his to
+        cancel), and why the others wait: no_room, venue_down, not_reconciled."""
+        number, entity = self.level_entity(level, name)
+        with refusing(name=name, principal=principal):
+            return self.native.kill(
+                number, entity, actor, reason, self.names.id("principal", principal)
+            )
+
     # Ports and reading.
 
     def open_client_port(self, name: str, capacity: int = 4096) -> ClientPort:

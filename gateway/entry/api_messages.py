@@ -30,6 +30,7 @@ __all__ = [
     "HealthAnswer",
     "InstrumentsAnswer",
     "Kill",
+    "KillAnswer",
     "LimitsAnswer",
     "LinkedOrders",
     "NamedAction",
@@ -389,9 +390,11 @@ class OrdersAnswer(msgspec.Struct):
 
 
 class CancelsAnswer(msgspec.Struct):
-    """How many cancels a mass cancel sent."""
+    """How many cancels a mass cancel sent, and for how many orders it could not: too many cancels
+    at once, no room, not permitted. Those are not asked again."""
 
     cancels_sent: int
+    cancels_refused: int = 0
 
 
 class PositionsAnswer(msgspec.Struct):
@@ -463,10 +466,21 @@ class PluginsAnswer(msgspec.Struct):
 
 
 class DefinedAnswer(msgspec.Struct):
-    """What a control command journaled, and the cancels it sent."""
+    """What a control command journaled."""
+
+    sequence: int
+
+
+class KillAnswer(msgspec.Struct, kw_only=True):
+    """What a kill journaled, and what becomes of the orders that worked there. Pending: a cancel
+    was on its way before. Refused: not the caller's to cancel. Waiting, by its cause: sent when
+    it can be."""
 
     sequence: int
     cancels_sent: int = 0
+    cancels_pending: int = 0
+    cancels_refused: int = 0
+    waiting: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class NotedAnswer(msgspec.Struct):

@@ -18,6 +18,7 @@ from gateway.entry.api_messages import (
     AdoptBreak,
     Enable,
     Kill,
+    KillAnswer,
     LinkedOrders,
     NewOrderMessage,
     Note,
@@ -32,11 +33,17 @@ from gateway.entry.field_rules import near_hint
 from gateway.entry.hasty_text import ACTOR_MAX, REASON_MAX, printable
 from gateway.entry.keys import Identity
 from gateway.entry.risk_rights import check_own, require_risk
-from gateway.execution.router import NewOrder, Router, Submitted
+from gateway.execution.router import Cancels, NewOrder, Router, Submitted
 
 __all__ = ["Desk", "FixControl", "VenueControl", "VenueRow", "error_body"]
 
 Row = dict[str, Any]
+# Why an order of a kill waits for its cancel.
+_WAITING = {
+    "no_room": "VENUE_QUEUE_FULL",
+    "venue_down": "VENUE_DOWN",
+    "not_reconciled": "NOT_RECONCILED",
+}
 _ORDER_ID_MAX = (1 << 63) - 1
 _MEASURES = ("margin_headroom", "result", "delta", "gamma", "vega")
 
@@ -187,7 +194,7 @@ class Desk:
             price=message.price or "",
         )
 
-    async def mass_cancel(self, who: Identity, names: Mapping[str, str]) -> int:
+    async def mass_cancel(self, who: Identity, names: Mapping[str, str]) -> Cancels:
         """Cancel every open order that matches all names and the principal may cancel."""
         who.require("cancel")
         return await self.router.mass_cancel(who.principal, names)
@@ -243,29 +250,31 @@ class Desk:
             message.level, message.name, message.fields, actor=message.actor
         )
 
-    async def kill(self, who: Identity, message: Kill) -> tuple[int, int]:
-        """Halt with a latch, then cancel what is open there. Returns (sequence, cancels sent). No
+    def kill(self, who: Identity, message: Kill) -> KillAnswer:
+        """Halt with a latch, then cancel what works there, until nothing does or the halt is
+        lifted (gateway/core/engine.py). An order that the caller may not cancel works on. No
         spelling of actor or reason refuses it: they are journaled as far as they fit."""
         if "cancel" not in who.scopes:
             who.require("admin")
+        level, name = message.level, message.name
         actor = printable(message.actor, ACTOR_MAX) or who.principal
         reason = printable(message.reason, REASON_MAX) or "no reason given"
-        sequence = self.engine.set_trading_state(
-            message.level,
-            message.name,
-            "halted",
-            is_latch=True,
-            actor=actor,
-            reason=reason,
+        if message.cancel and "cancel" in who.scopes:
+            found = self.router.kill(who.principal, level, name, actor=actor, reason=reason)
+        else:
+            sequence = self.engine.set_trading_state(
+                level, name, "halted", is_latch=True, actor=actor, reason=reason
+            )
+            found = {"sequence": sequence}
+        told = f"kill, record {found['sequence']}"
+        self.on_command(who, told, actor, reason)
+        return KillAnswer(
+            sequence=found["sequence"],
+            cancels_sent=found.get("sent", 0),
+            cancels_pending=found.get("on_the_way", 0),
+            cancels_refused=found.get("refused", 0),
+            waiting={code: found[name] for name, code in _WAITING.items() if found.get(name)},
         )
-        self.on_command(who, f"kill, record {sequence}", actor, reason)
-        if not message.cancel or "cancel" not in who.scopes:
-            return sequence, 0
-        names: dict[str, str] = {}
-        if message.level != "firm":
-            names[message.level] = message.name
-        sent = await self.router.mass_cancel(who.principal, names, CancelReason.KILL)
-        return sequence, sent
 
     def enable(self, who: Identity, message: Enable) -> int:
         """Lift a latch, by a named person."""

@@ -61,7 +61,7 @@ class InProcessClient:
         """Cancel every open order that matches all of `account`, `strategy`, `instrument` and
         `venue`, as far as they are given, and that the principal may cancel. How many cancels were
         sent."""
-        return await self._desk.mass_cancel(self._who, names)
+        return (await self._desk.mass_cancel(self._who, names)).sent
 
     def order(self, order_id: str) -> dict[str, Any]:
         """One order as it is now."""

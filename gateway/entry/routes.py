@@ -22,6 +22,7 @@ from gateway.entry.api_messages import (
     HealthAnswer,
     InstrumentsAnswer,
     Kill,
+    KillAnswer,
     LimitsAnswer,
     LinkedOrders,
     NewOrderMessage,
@@ -195,7 +196,8 @@ async def cancel_order(desk: Desk, call: Call) -> Answer:
 )
 async def cancel_orders(desk: Desk, call: Call) -> Answer:
     """Cancel every open order that matches all given names; without names, all of them."""
-    return Answer(202, CancelsAnswer(await desk.mass_cancel(call.who, call.query)))
+    found = await desk.mass_cancel(call.who, call.query)
+    return Answer(202, CancelsAnswer(found.sent, found.refused))
 
 
 @route(
@@ -272,10 +274,10 @@ async def note(desk: Desk, call: Call) -> Answer:
     return Answer(200, NotedAnswer(desk.note(call.who, call.message)))
 
 
-@route("POST", "/v1/kill", scope="cancel", request=Kill, response=DefinedAnswer)
+@route("POST", "/v1/kill", scope="cancel", request=Kill, response=KillAnswer)
 async def kill(desk: Desk, call: Call) -> Answer:
-    """Halt one level entity with a latch and cancel its open orders."""
-    return Answer(200, DefinedAnswer(*await desk.kill(call.who, call.message)))
+    """Halt one level entity with a latch and cancel its open orders until none is left."""
+    return Answer(200, desk.kill(call.who, call.message))
 
 
 @route("POST", "/v1/enable", scope="admin", request=Enable, response=DefinedAnswer)

@@ -9,7 +9,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -34,7 +34,7 @@ from gateway.telemetry import SUBMIT
 if TYPE_CHECKING:
     from gateway.core.native import ClientPort
 
-__all__ = ["Listener", "NewOrder", "Router", "Submitted"]
+__all__ = ["Cancels", "Listener", "NewOrder", "Router", "Submitted"]
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +77,14 @@ class Submitted(msgspec.Struct, frozen=True):
 
     order: Row  # empty when it is new and nobody asked for it
     is_new: bool
+
+
+class Cancels(NamedTuple):
+    """What became of the orders of a mass cancel; none is counted whose cancel is on its way."""
+
+    sent: int
+    refused: int  # not asked again
+    waiting: int  # of a stop: sent when there is room
 
 
 class Router:
@@ -238,9 +246,10 @@ class Router:
         principal: str,
         names: Mapping[str, str],
         reason: CancelReason = CancelReason.MASS_CANCEL,
-    ) -> int:
+    ) -> Cancels:
         """Cancel every open order that matches all given names (account, strategy, instrument,
-        venue); returns the cancels sent."""
+        venue). With SHUTDOWN (it takes no names) the engine asks again for what it could not send
+        and for what was rejected, until the process ends."""
         known = self.engine.names
         ids = {kind: known.id(kind, name) for kind, name in names.items() if name}
         request = self._port.mass_cancel(
@@ -248,9 +257,18 @@ class Router:
         )
         self._mass.add(request)
         try:
-            return (await self._verdict(request)).current
+            notice = await self._verdict(request)
         finally:
             self._mass.discard(request)
+        return Cancels(notice.current, notice.would_be, notice.working)
+
+    def kill(
+        self, principal: str, level: str, name: str, *, actor: str, reason: str
+    ) -> dict[str, int]:
+        """Halt and cancel (Engine.kill), and have the cancels sent on at once."""
+        found = self.engine.kill(level, name, actor=actor, reason=reason, principal=principal)
+        self._drive.kick()
+        return found
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` for every notice from now on; returns the call that ends it."""

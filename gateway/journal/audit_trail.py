@@ -31,6 +31,7 @@ _ANOMALIES = (
 )  # fmt: skip
 _BALANCES = ("opening", "interest", "deposit", "withdrawal", "transfer", "settlement")
 _SESSIONS = ("down", "gap open", "reconciled")
+_KILL = 3  # LatchCause::kKill
 _BOOTS = ("after a crash", "after a clean stop", "epoch raised while running")
 _FROM_VENUE = frozenset({
     "order_accepted", "order_rejected", "order_canceled", "order_expired", "order_replaced",
@@ -239,6 +240,7 @@ class _Scribe:
     def _trading_state_set(self, record: Row) -> tuple[str, str, str]:
         state = _word(TRADING_STATES, record["state"])
         latch = " with a latch" if record["is_latch"] else ""
+        latch += ", its orders canceled" if record["latch_cause"] == _KILL else ""
         subject = f"{self._names.level(record['level'], record['id'])} {state}{latch}"
         what = {"halted": "kill", "active": "enable"}.get(state, "reduce")
         return what, subject, record["reason"]

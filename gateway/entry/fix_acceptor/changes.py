@@ -6,6 +6,7 @@ is taken by any id the order ever had: it takes risk away.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +34,7 @@ __all__ = ["Changes"]
 
 Row = dict[str, Any]
 _VERDICTS_MAX = 12
+_ENDED = ("TOO_LATE_TO_CANCEL", "CANCEL_PENDING", "UNKNOWN_ORDER")  # needs no cancel
 _BY_INSTRUMENT, _EVERYTHING = "1", "7"
 
 
@@ -138,31 +140,39 @@ class Changes:
         try:
             context.who.require("cancel")
             name = instrument_of(self._desk.engine, request) if kind == _BY_INSTRUMENT else ""
-            total = await self._cancel_all(context, name, request.side)
+            total, left = await self._cancel_all(context, name, request.side)
         except RefusedError as error:
             self._mass_report(context, request, 0, text_of(error))
             return None
-        self._mass_report(context, request, total, "")
+        told = ", ".join(f"{count} {code}" for code, count in sorted(left.items()))
+        self._mass_report(context, request, total, f"not canceled: {told}" if told else "")
         return None
 
-    async def _cancel_all(self, context: SessionContext, instrument: str, side: str) -> int:
+    async def _cancel_all(
+        self, context: SessionContext, instrument: str, side: str
+    ) -> tuple[int, Counter[str]]:
+        """How many cancels are on their way, and why the others are not."""
         total = 0
+        left: Counter[str] = Counter()
         async for page in self._desk.engine.order_pages():
             for row in page:
                 if row["principal"] != context.settings.principal or row["pending"] == "cancel":
                     continue
                 if instrument not in ("", row["instrument"]) or side not in ("", row["side"]):
                     continue
-                total += await self._cancel_one(context, row["order_id"])
-        return total
+                refused = await self._cancel_one(context, row["order_id"])
+                total += not refused
+                if refused and refused not in _ENDED:
+                    left[refused] += 1
+        return total, left
 
-    async def _cancel_one(self, context: SessionContext, order_id: str) -> int:
-        """1 when it is on its way; what ended meanwhile needs none."""
+    async def _cancel_one(self, context: SessionContext, order_id: str) -> str:
+        """Why it is not on its way, "" = it is."""
         try:
             await self._desk.cancel(context.who, order_id, CancelReason.MASS_CANCEL)
         except RefusedError as error:
-            return int(error.code == "UNKNOWN_OUTCOME")
-        return 1
+            return "" if error.code == "UNKNOWN_OUTCOME" else error.code
+        return ""
 
     def _mass_report(
         self, context: SessionContext, request: FixRequest, total: int, why: str
@@ -177,8 +187,8 @@ class Changes:
                 order_id=NO_ORDER,
                 client_order_id=request.client_order_id,
                 request_type=request.mass_cancel_type,
-                response="0" if why else request.mass_cancel_type,
-                reject_reason=99 if why else -1,
+                response="0" if why and not total else request.mass_cancel_type,
+                reject_reason=99 if why and not total else -1,
                 total_affected=total,
                 text=why,
                 transact_time_ns=now_ns,

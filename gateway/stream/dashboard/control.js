@@ -163,7 +163,9 @@ function report({action, meant}, answer, body) {
     const said = visible(`${code}: ${rule} ${hint}`);
     return answer.status >= 500 ? [`${UNKNOWN} ${said}`, "unknown"] : [`✕ ${said}`, "loss"];
   }
-  const cancels = body.cancels_sent === undefined ? "" : `, cancels sent: ${body.cancels_sent}`;
+  const left = Object.entries({refused: body.cancels_refused || 0, ...body.waiting})
+    .filter(([, count]) => count).map(([why, count]) => `, ${visible(why)}: ${count}`).join("");
+  const cancels = body.cancels_sent === undefined ? "" : `, cancels sent: ${body.cancels_sent}${left}`;
   const what = body.order ? `order ${body.order.order_id} ${body.order.pending || body.order.state}`
     : `${WORDS[action]} ${visible(meant)}`;
   const where = body.sequence === undefined ? "" : ` at sequence ${body.sequence}`;

@@ -217,13 +217,17 @@ def test_destructive_commands_need_yes_without_a_terminal(desk: Desk, words: lis
 
 
 def test_kill_and_mass_cancel_say_what_was_done(desk: Desk) -> None:
-    desk.api.answers["DELETE", "/v1/orders"] = (202, {"cancels_sent": 3})
-    desk.api.answers["POST", "/v1/kill"] = (200, {"cancels_sent": 2})
+    desk.api.answers["DELETE", "/v1/orders"] = (202, {"cancels_sent": 3, "cancels_refused": 1})
+    left = {"cancels_pending": 1, "cancels_refused": 4, "waiting": {"VENUE_QUEUE_FULL": 7}}
+    desk.api.answers["POST", "/v1/kill"] = (200, {"cancels_sent": 2} | left)
     result = desk.call("cancel", "--all", "--account", "demo", "--yes")
-    assert result.output == "3 cancels sent\n"
+    assert result.output == "3 cancels sent, 1 refused\n"
     assert desk.api.asked[0][1] == "/v1/orders?account=demo"
     result = desk.call("kill", "account", "demo", "--actor", "a", "--reason", "r", "--yes")
-    assert "account demo is halted, 2 cancels" in result.output
+    assert result.output.splitlines()[0] == (
+        "account demo is halted, 2 cancels, 1 were being canceled, 4 are not yours to cancel, "
+        "7 wait (VENUE_QUEUE_FULL)"
+    )
     assert desk.api.asked[1][2] == {
         "level": "account",
         "name": "demo",

@@ -562,6 +562,7 @@ def test_the_kill_word_halts_and_cancels_everything_even_beyond_the_queue(world)
     cancelled = set()
     for _ in range(5):
         world.turn()
+        world.pass_time(1_000_000)  # a full lane is looked at again so much later
         cancelled |= {entry[1] for entry in world.sent() if entry[0] == 32}
     assert cancelled == set(orders)
     assert code_of(world.submit()) == "LATCHED"

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from fix_world import change, counterparty, new_order, open_fix
+from native_world import LIMITS
 
 from gateway.api import RefusedError
 from gateway.entry.in_process import InProcessClient
@@ -328,6 +329,21 @@ async def test_a_mass_cancel_takes_the_counterpartys_own_orders_alone(ring_direc
         client.send("q", [(11, "m2"), (530, "6"), (60, "20231114-22:13:20")])
         refused = await client.until("r")
         assert (refused[531], refused[58][:16]) == ("0", "UNSUPPORTED_TYPE")
+
+
+async def test_a_mass_cancel_tells_how_many_orders_it_left_and_why(ring_directory):
+    async with open_fix(ring_directory) as fix:
+        client = await fix.logged_on()
+        for number in range(3):
+            await working(fix, client, f"a{number}", _44=str(99 - number))
+        slow = LIMITS | {"cancels_per_second": 1, "cancel_burst": 2}
+        fix.world.engine.set_limits("firm", "", slow, actor="test", reason="slow")
+        client.send("q", [(11, "m1"), (530, "7"), (60, "20231114-22:13:20")])
+        told = await client.until("r")
+        assert [told[tag] for tag in (531, 533, 58)] == ["7", "2", "not canceled: 1 THROTTLED"]
+        client.send("q", [(11, "m2"), (530, "7"), (60, "20231114-22:13:20")])
+        told = await client.until("r")
+        assert [told[tag] for tag in (531, 532)] == ["0", "99"]
 
 
 def list_of_two(second="1"):

@@ -87,9 +87,9 @@ async def test_lost_notices_tell_every_listener_to_read_again():
 async def test_a_mass_cancel_counts_what_it_sent():
     world = await ready()
     ids = [await world.submit(f"c{n}") for n in range(3)]
-    assert await world.router.mass_cancel("desk", {"account": "main"}) == 3
+    assert (await world.router.mass_cancel("desk", {"account": "main"})).sent == 3
     assert {world.row(i)["pending"] for i in ids} == {"cancel"}
-    assert await world.router.mass_cancel("desk", {}) == 0
+    assert (await world.router.mass_cancel("desk", {})).sent == 0
     world.close()
 
 

@@ -151,15 +151,18 @@ class Engine:
         self.sequence += 1
         name = self._name(LEVELS[level], id) if level < 4 else ""
         self._states[level, id] = {
-            "level": LEVELS[level],
-            "id": id,
-            "name": name,
-            "state": STATES[state],
-            "is_latch": is_latch,
-            "actor": actor,
-            "reason": reason,
-        }
+            "level": LEVELS[level], "id": id, "name": name, "state": STATES[state],
+            "is_latch": is_latch, "actor": actor, "reason": reason,
+        }  # fmt: skip
         return self.sequence
+
+    def kill(self, level, id, actor, reason, principal):
+        sequence = self.set_trading_state(level, id, 2, True, actor, reason)
+        sent = self._cancel_where(self._clients[0], {LEVELS[level]: id} if level < 4 else {})
+        none = dict.fromkeys(
+            ("on_the_way", "refused", "no_room", "venue_down", "not_reconciled"), 0
+        )
+        return {"sequence": sequence, "sent": sent} | none
 
     # Ports, clock, drive.
     def open_client_port(self, name, capacity=4096):
@@ -298,15 +301,10 @@ class Engine:
 
     def _do_cancel(self, port, request, principal, order_id, reason):
         row = self._orders.get(order_id)
-        refusal = (
-            "UNKNOWN_ORDER"
-            if row is None
-            else "TOO_LATE_TO_CANCEL"
-            if row["state"] in TERMINAL
-            else "CANCEL_PENDING"
-            if row["pending"] == "cancel"
-            else ""
-        )
+        state = "" if row is None else row["state"]
+        refusal = "UNKNOWN_ORDER" if row is None else "TOO_LATE_TO_CANCEL" * (state in TERMINAL)
+        if not refusal and row["pending"] == "cancel":
+            refusal = "CANCEL_PENDING"
         if not refusal:
             row["pending"] = "cancel"
             row["updated_ns"] = self._now_ns
@@ -330,18 +328,21 @@ class Engine:
         self._notice(port, request, order_id, 33, refusal)
 
     def _do_mass(self, port, request, principal, account, strategy, instrument, venue):
-        sent = 0
         wanted = {"account": account, "strategy": strategy, "instrument": instrument}
-        wanted["venue"] = venue
+        sent = self._cancel_where(port, wanted | {"venue": venue})
+        self._notice(port, request, 0, 32, current=sent)
+
+    def _cancel_where(self, port, wanted):
+        sent = 0
         for order_id, row in self._orders.items():
             if row["state"] in TERMINAL or row["pending"] == "cancel":
                 continue
             if all(row[k] == self._name(k, v) for k, v in wanted.items() if v):
                 row["pending"] = "cancel"
                 self._send(order_id, 32)
-                self._notice(port, request, order_id, 32)
+                self._notice(port, 0, order_id, 32)
                 sent += 1
-        self._notice(port, request, 0, 32, current=sent)
+        return sent
 
     # Facts.
     def _fact(self, port, name, values, named):

@@ -9,8 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "gateway_core/engine/counters.hpp"
 #include "gateway_core/engine/fix_entries.hpp"
 #include "gateway_core/engine/guard_watch.hpp"
+#include "gateway_core/engine/kills.hpp"
 #include "gateway_core/engine/refusal_memory.hpp"
 #include "gateway_core/engine/route_rules.hpp"
 #include "gateway_core/engine/unbookable_memory.hpp"
@@ -33,37 +35,6 @@ struct EngineSettings {
   telemetry::Measurement* measurement = nullptr;  // null: the engine measures into its own
   std::uint32_t lost_epoch = 0;     // orders up to it may have left without a record, 0 = none
   std::int64_t lost_newest_ns = 0;  // when the newest of these losses began
-};
-
-/// What only counts: never journaled, never hashed.
-struct EngineCounters {
-  std::uint64_t orders_accepted = 0;
-  std::uint64_t orders_repeated = 0;
-  std::uint64_t orders_refused = 0;
-  std::uint64_t refused_for_space = 0;
-  std::uint64_t cancels_sent = 0;
-  std::uint64_t replaces_sent = 0;
-  std::uint64_t facts = 0;
-  std::uint64_t facts_repeated = 0;
-  std::uint64_t fills = 0;
-  std::uint64_t fills_repeated = 0;
-  std::uint64_t fills_late = 0;           // booked before newer ones
-  std::uint64_t unbookable = 0;           // facts that left the exact range: each latched once
-  std::uint64_t unbookable_repeated = 0;  // the same ones, told again
-  std::uint64_t anomalies = 0;
-  std::uint64_t notices_lost = 0;
-  std::uint64_t marks = 0;
-  std::uint64_t expired_by_engine = 0;
-  std::uint64_t triggered_by_engine = 0;
-  std::uint64_t rows_explained = 0;      // order rows looked at to explain refusals
-  std::uint64_t route_rules_missed = 0;  // orders whose prepared rules were not at hand
-  std::uint64_t crosses = 0;             // meetings of two kept orders
-  std::uint64_t kept_released = 0;       // kept orders that went to their venue
-  std::uint64_t kept_ended = 0;          // kept orders that could not, when their time was over
-  std::uint64_t links_released = 0;      // orders let go by the order they waited for
-  std::uint64_t links_canceled = 0;      // cancels because of another member's execution or end
-  std::uint64_t links_refused = 0;       // what a group needs and a check or the gate refused
-  std::uint64_t links_anomalous = 0;     // executions beyond, or without, what a group covers
 };
 
 class Engine {
@@ -113,12 +84,20 @@ class Engine {
     if constexpr (std::is_same_v<Payload, GuardsSet>) {
       if (sequence != 0) watch(static_cast<Level>(content.level), content.id);
     }
+    if constexpr (std::is_same_v<Payload, TradingStateSet>) {
+      if (sequence != 0) note_kills(content.cause == static_cast<std::uint32_t>(LatchCause::kKill));
+    }
     return sequence;
   }
   /// Books an execution that was not booked because its price or fee cannot be: a person says that
   /// they are real. `named` names it by account, instrument, venue order id and trade id.
   Refusal admit_fill(const OrderFilled& named) noexcept;
   [[nodiscard]] const UnbookableMemory& unbookable() const noexcept { return unbookable_; }
+  /// Halts a level with a latch and cancels what works there, until it has ended or the halt is
+  /// lifted: within the rights of `principal`, 0 = everything. `sequence` 0 = no room, nothing
+  /// done.
+  KillCounts kill(Level level, std::uint32_t id, std::string_view actor, std::string_view reason,
+                  PrincipalId principal, Sequence& sequence) noexcept;
   /// Books a position by a person's word. `out` is its record; the after-image fields and a value
   /// of 0 are worked out here.
   Refusal adopt_position(const PositionAdopted& told, PrincipalId actor, Sequence& out) noexcept;
@@ -267,7 +246,9 @@ class Engine {
   [[nodiscard]] bool may_have_left(const Order& order) const noexcept;
   /// Whether even the comparison cannot tell: it may have left and ended there, unrecorded.
   [[nodiscard]] bool is_doubted(OrderId id) const noexcept;
-  [[nodiscard]] Refusal check_cancel(const Order& order, PrincipalId principal) noexcept;
+  [[nodiscard]] bool may_cancel(PrincipalId principal, const Order& order) const noexcept;
+  [[nodiscard]] Refusal check_cancel(const Order& order, PrincipalId principal,
+                                     CancelReason reason = CancelReason::kClient) noexcept;
   Notice send_cancel(std::uint32_t slot, PrincipalId principal, std::uint64_t request,
                      CancelReason reason, std::uint32_t port) noexcept;
   /// Whether every level has room for so many messages at once.
@@ -499,6 +480,23 @@ class Engine {
   std::uint64_t write_fix(const FixEntry& entry, std::uint8_t* out,
                           std::uint64_t position) noexcept;
 
+  // Kills (engine_kills.cpp).
+  void poll_kill_word() noexcept;
+  /// Whether kills are in force; a new one is looked at in this turn, whatever waited before.
+  void note_kills(bool is_new) noexcept;
+  /// A cancel was rejected or its outcome is unknown: it may be the business of a kill.
+  void note_kill(RecordKind kind, const Order& order) noexcept;
+  /// The venue is back: nothing waits there for its time to be asked again.
+  void hasten_kills(VenueId venue) noexcept;
+  /// Whether a kill or the stop wants the order to end, with whose rights.
+  [[nodiscard]] bool is_to_end(const Order& order, PrincipalId& by) const noexcept;
+  [[nodiscard]] KillStep end_killed(std::uint32_t slot, PrincipalId by, Refusal& found) noexcept;
+  /// Sends every cancel that kills want and that may be sent now. Tells of the level, or of all;
+  /// `asker` is who is told what his rights leave out.
+  KillCounts look_at_kills(const LevelEntity* level, PrincipalId asker) noexcept;
+  /// The stop of the gateway: a kill of everything without a halt, as long as the process lives.
+  Notice stop_orders(const MassCancelMessage& message, std::uint32_t port) noexcept;
+
   // Turn (engine_turn.cpp).
   std::size_t turn_urgent(std::size_t limit) noexcept;
   std::size_t turn_facts(std::size_t limit) noexcept;
@@ -509,9 +507,6 @@ class Engine {
   [[nodiscard]] bool take_linked(ClientPort& port) noexcept;
   void dispatch_fact(const AnyMessage& message) noexcept;
   void release_gated() noexcept;
-  void poll_kill_word() noexcept;
-  /// Cancels everything that is not being cancelled; false = some must wait for room.
-  [[nodiscard]] bool sweep_by_kill() noexcept;
   void run_timers(std::int64_t now_ns) noexcept;
 
   template <typename Payload>
@@ -554,8 +549,8 @@ class Engine {
   ClientPort* hearing_port_ = nullptr;
   std::int64_t now_ns_ = 0;
   std::int64_t timers_due_ns_ = 0;
-  std::uint64_t kill_word_seen_ = 0;       // every cancel of this word is out
-  std::uint64_t kill_word_journaled_ = 0;  // its halt is recorded; cancels may still wait for room
+  std::uint64_t kill_word_seen_ = 0;  // its kill is recorded
+  KillsInForce kills_;
   std::atomic<std::uint64_t> beat_{0};
   bool is_closed_ = false;
   bool is_clock_healthy_ = true;

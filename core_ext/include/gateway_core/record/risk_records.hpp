@@ -106,7 +106,13 @@ struct OverrideUsed {
 };
 
 /// Why a level is latched, beyond the words of its reason.
-enum class LatchCause : std::uint32_t { kPerson = 0, kRepeatedExecution = 1, kBreaker = 2 };
+/// kKill: until the halt is lifted no order works on there, save what is made by hand at the venue.
+enum class LatchCause : std::uint32_t {
+  kPerson = 0,
+  kRepeatedExecution = 1,
+  kBreaker = 2,
+  kKill = 3
+};
 enum class BreakerState : std::uint32_t { kClosed = 0, kOpen = 1, kHalfOpen = 2 };
 
 /// Kill, halt, reduce-only and re-enable at one level. A latch is lifted only by a named person.

@@ -33,8 +33,10 @@ struct alignas(64) LevelEntity {
   std::uint32_t limits_version = 0;  // 0 = no limits set
   TradingState state = TradingState::kActive;
   bool is_latched = false;
-  std::uint8_t cause = 0;    // LatchCause
-  std::uint8_t breaker = 0;  // BreakerState
+  std::uint8_t cause = 0;      // LatchCause
+  std::uint8_t breaker = 0;    // BreakerState
+  PrincipalId killed_by = 0;   // whose orders' cancels a kill may send; 0 = of every order
+  std::int64_t killed_ns = 0;  // volatile: 0 after a start from a snapshot
   LimitFields limits{};
   GuardFields guard_fields{};
   Measures measures;
@@ -57,6 +59,9 @@ struct alignas(64) LevelEntity {
     refresh();
   }
   void set(const GuardFields& fields) noexcept;
+  /// A kill ends with its halt: what latches over it, or halts without cancels, leaves it in force.
+  void set(const TradingStateSet& record, PrincipalId principal, std::int64_t time_ns) noexcept;
+  [[nodiscard]] bool is_killed() const noexcept;
   /// Takes what was told about money; greeks are the instrument's (RouteTable::tell_greeks).
   void take(const RiskMeasured& told, std::int64_t time_ns) noexcept;
   void add_realised(std::int64_t amount_e4) noexcept;
@@ -97,6 +102,30 @@ inline void LevelEntity::set(const GuardFields& fields) noexcept {
   guard_fields = fields;
   guards = guards_on(fields);
   refresh();
+}
+
+inline bool LevelEntity::is_killed() const noexcept {
+  return state == TradingState::kHalted && cause == static_cast<std::uint8_t>(LatchCause::kKill);
+}
+
+inline void LevelEntity::set(const TradingStateSet& record, PrincipalId principal,
+                             std::int64_t time_ns) noexcept {
+  constexpr auto kKill = static_cast<std::uint32_t>(LatchCause::kKill);
+  const bool was_killed = is_killed();
+  state = static_cast<TradingState>(record.state);
+  const bool stays_killed = was_killed && state == TradingState::kHalted;
+  if (record.cause == kKill) {
+    killed_by = stays_killed && killed_by == 0 ? 0 : principal;
+    killed_ns = time_ns;
+  } else if (!stays_killed) {
+    killed_by = 0;
+    killed_ns = 0;
+  }
+  is_latched = record.is_latch != 0 || stays_killed;
+  cause = static_cast<std::uint8_t>(stays_killed ? kKill : record.cause);
+  breaker = static_cast<std::uint8_t>(record.breaker);
+  state_actor = record.actor;
+  state_reason = record.reason;
 }
 
 inline void LevelEntity::take(const RiskMeasured& told, std::int64_t time_ns) noexcept {

@@ -100,6 +100,9 @@ struct PrincipalRow {
   [[nodiscard]] bool has_scope(std::uint32_t scope) const noexcept {
     return definition.is_enabled != 0 && (definition.scopes & scope) != 0;
   }
+  [[nodiscard]] bool may_use_all() const noexcept {
+    return (definition.all_accounts & definition.all_strategies & definition.all_instruments) != 0;
+  }
   [[nodiscard]] bool may_use(AccountId account, StrategyId strategy,
                              InstrumentId instrument) const noexcept {
     return holds(definition.all_accounts, definition.accounts, account) &
@@ -200,7 +203,7 @@ class Registry {
   [[nodiscard]] bool apply(const GuardsSet& record) noexcept;
   /// Money alone; greeks are counted by the routes.
   [[nodiscard]] bool apply(const RiskMeasured& record, std::int64_t time_ns) noexcept;
-  [[nodiscard]] bool apply(const TradingStateSet& record) noexcept;
+  [[nodiscard]] bool apply(const TradingStateSet& record, const RecordHeader& header) noexcept;
 
   /// Results of the trading period count from here.
   void start_period() noexcept;
