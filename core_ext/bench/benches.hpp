@@ -44,6 +44,8 @@ struct Place {
 /// 10,000 working orders from the raised kill word to their last cancel on the venue ring.
 [[nodiscard]] Figures kill(const Place& place);
 [[nodiscard]] Figures fills(const Place& place);
+/// One execution applied to a held position, and nothing else.
+[[nodiscard]] Figures positions(const Place& place);
 [[nodiscard]] Figures append(const Place& place);
 /// A million a second, on a schedule that is never moved.
 [[nodiscard]] Figures append_paced(const Place& place);

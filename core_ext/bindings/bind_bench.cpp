@@ -93,6 +93,7 @@ void bind_bench(nb::module_& module) {
   module.def("risk", &run_at<bench::risk>, "place"_a);
   module.def("kill", &run_at<bench::kill>, "place"_a);
   module.def("fills", &run_at<bench::fills>, "place"_a);
+  module.def("positions", &run_at<bench::positions>, "place"_a);
   module.def("append", &run_at<bench::append>, "place"_a);
   module.def("append_paced", &run_at<bench::append_paced>, "place"_a);
   module.def("disk_sequential", &run_at<bench::disk_sequential>, "place"_a);

@@ -169,6 +169,8 @@ bool Engine::take_fill(const OrderFilled& seen, Key128 key, bool is_admitted) no
   decided.key = key;
   decided.slot = slot;
   const bool is_exact = complete_fill(told, row, slot) && decide_fill(told, row, decided);
+  open_record(record, RecordKind::kOrderFilled, kLength, {.origin_sequence = told.venue_sequence});
+  writer_.seal_one<kLength>();
   // Asked as late as can be, because the answer comes from far memory; nothing has changed so far.
   // What was booked once is not judged again, whatever its repeat says.
   if (state_.fills.find(key) != 0) [[unlikely]] {
@@ -185,8 +187,7 @@ bool Engine::take_fill(const OrderFilled& seen, Key128 key, bool is_admitted) no
     }
     return true;
   }
-  open_record(record, RecordKind::kOrderFilled, kLength, {.origin_sequence = told.venue_sequence});
-  const Sequence sequence = writer_.publish_one<kLength>();
+  const Sequence sequence = writer_.publish_sealed<kLength>();
   state_.apply_decided(*reinterpret_cast<const RecordHeader*>(record), told, decided);
   ++counters_.fills;
   state_.fills.prefetch_next();
@@ -245,6 +246,7 @@ bool Engine::take_fill(const OrderFilled& seen, Key128 key, bool is_admitted) no
   told.position_quantity = book.quantity;
   told.position_cost = {book.cost_e18};
   told.position_realised = {book.realised_e18};
+  state_.measure_fill(decided, told);
   return true;
 }
 

@@ -119,6 +119,7 @@ void Engine::note_size(const Order& order) noexcept {
 }
 
 void Engine::note_fill(std::uint32_t route, Side side) noexcept {
+  if (watches_.empty()) return;  // no level has such a guard
   note_repeat(state_.routes.at(route), side, 1);
 }
 

@@ -45,9 +45,9 @@ std::int64_t realised_amount_e4(const CurrencyRow& currency, Int128 realised_e18
 }  // namespace
 
 // The parts of book_fill() are one function to the processor: a fill is too short for six calls.
-[[gnu::always_inline]] inline RouteChange State::publish_position(
-    const Route& route, Position& position, const PositionBook& book, std::int64_t price,
-    std::uint64_t last_fill, Sequence sequence) noexcept {
+[[gnu::always_inline]] inline RouteChange State::measure_position(
+    const Route& route, const Position& position, const PositionBook& book,
+    std::int64_t price) const noexcept {
   const InstrumentRow& row = *route.instrument_row;
   const std::int64_t amount = row.amount_e4(price, book.quantity);
   RouteChange change{.position = book.quantity - position.book.quantity,
@@ -60,13 +60,28 @@ std::int64_t realised_amount_e4(const CurrencyRow& currency, Int128 realised_e18
     change.realised_e4 = realised_amount_e4(settle, book.realised_e18) -
                          realised_amount_e4(settle, position.book.realised_e18);
   }
+  return change;
+}
+
+void State::measure_fill(DecidedFill& decided, const OrderFilled& fill) const noexcept {
+  const Route& route = routes.at(decided.route);
+  decided.change =
+      measure_position(route, routes.position(decided.route), decided.book,
+                       price_in_scale(route.instrument_row->rules, fill.price, fill.price_scale,
+                                      fill.value.e18, fill.quantity));
+}
+
+[[gnu::always_inline]] inline void State::publish_position(Position& position,
+                                                           const PositionBook& book,
+                                                           const RouteChange& change,
+                                                           std::uint64_t last_fill,
+                                                           Sequence sequence) noexcept {
   begin_write(position.version);
   put_all(position.book, book);
-  put(position.notional_e4, amount);
+  put(position.notional_e4, position.notional_e4 + change.gross_e4);
   put(position.last_fill, last_fill);
   put(position.sequence, sequence);
   end_write(position.version);
-  return change;
 }
 
 [[gnu::always_inline]] inline void State::move_money(Route& route, CurrencyId currency,
@@ -121,7 +136,7 @@ bool State::book_checked(const RecordHeader& header, const OrderFilled& fill, st
   if (route_index == RouteTable::kNone) return false;
   DecidedFill decided{
       FillMemory::key(fill.account, fill.instrument, fill.venue_order_id, fill.trade_id), slot,
-      route_index, routes.position(route_index).book};
+      route_index, routes.position(route_index).book, RouteChange{}};
   const PositionBook& book = decided.book;
   if (fill.booked_before != 0) {
     const auto late = book_late(route_index, fill, false);
@@ -136,6 +151,7 @@ bool State::book_checked(const RecordHeader& header, const OrderFilled& fill, st
       book.realised_e18 != fill.position_realised.e18) {
     return false;
   }
+  measure_fill(decided, fill);
   book_fill(header, fill, decided);
   return true;
 }
@@ -227,7 +243,11 @@ inline RouteChange State::fill_order(const RecordHeader& header, const OrderFill
     put(order.display_quantity, order.display_quantity + fill.quantity);
     if (next == OrderState::kPartiallyFilled) next = OrderState::kUntriggered;
   }
-  const RouteChange change = settle(orders, own, slot, next, row);
+  // One more fill of many changes only what is reserved; a held order tells its price again.
+  const bool is_settled = next == static_cast<OrderState>(order.state);
+  const RouteChange change = is_settled && next != OrderState::kUntriggered
+                                 ? reserve(order, row)
+                                 : settle(orders, own, slot, next, row);
   end_write(order.version);
   return change;
 }
@@ -238,12 +258,13 @@ void State::book_fill(const RecordHeader& header, const OrderFilled& fill,
   Position& position = routes.position(decided.route);
   const InstrumentRow& row = *route.instrument_row;
   const Int128 realised = decided.book.realised_e18 - position.book.realised_e18;
-  std::int64_t price = 0;
+  RouteChange change = decided.change;
   std::uint64_t last_fill = 0;
   if (fill.booked_before != 0) [[unlikely]] {
     remember_late(fill, decided);
     last_fill = position.last_fill;
-    price = price_of_newest(decided.route, fills.at(fills.total()));
+    change = measure_position(route, position, decided.book,
+                              price_of_newest(decided.route, fills.at(fills.total())));
   } else {
     remember_fill(fill, decided, position.last_fill, position.book);
     if (fill.cross.with == 0) [[likely]] {
@@ -251,10 +272,8 @@ void State::book_fill(const RecordHeader& header, const OrderFilled& fill,
       put(position.newest_fill_sequence, fill.venue_sequence);
     }
     last_fill = fills.total();
-    price = price_in_scale(row.rules, fill.price, fill.price_scale, fill.value.e18, fill.quantity);
   }
-  RouteChange change =
-      publish_position(route, position, decided.book, price, last_fill, header.sequence);
+  publish_position(position, decided.book, change, last_fill, header.sequence);
   book_cash(route, fill.side, fill.quantity, fill.value.e18, fill.fee.e18, fill.fee_currency,
             realised, header.sequence);
   std::int64_t& newest_ns = last_fill_ns[fill.account];
@@ -372,8 +391,10 @@ bool State::apply_revised(const RecordHeader& header, const FillRevised& fill) n
     return false;
   }
   const Int128 realised = book->realised_e18 - position.book.realised_e18;
-  route.change(old.side, publish_position(route, position, *book, price_of_newest(old.route, old),
-                                          position.last_fill, header.sequence));
+  const RouteChange change =
+      measure_position(route, position, *book, price_of_newest(old.route, old));
+  publish_position(position, *book, change, position.last_fill, header.sequence);
+  route.change(old.side, change);
   if (book->quantity == 0) end_collateral(route, fill.venue_time_ns, header.sequence);
   // Money: take the old fill back, book the new one; the realised difference comes with the new
   // one.

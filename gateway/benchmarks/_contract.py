@@ -32,6 +32,7 @@ CONTRACT: tuple[Figure, ...] = (
     Figure("fill applied", "core", "fill_ns.p50", "<= 25 ns"),
     Figure("fill at 100,000 held to 100", "core", "ratios.fill_by_held", "<= 1.2"),
     Figure("batch fills", "core", "fills_per_second", ">= 20 M/s"),
+    Figure("position update alone", "core", "position_ns.both", "<= 25 ns"),
     Figure("mark-to-market, widest to scalar", "core", "ratios.mark_to_market", ">= 2.5"),
     Figure("submit from Python to an empty call", "core", "ratios.submit_python", "<= 2"),
     Figure("submit from Python, batch", "core", "submit_python_ns.batch_per_order", "<= 200 ns"),

@@ -35,6 +35,7 @@ def measure(progress: Progress, *, is_quick: bool = False) -> dict[str, Any]:
     result["risk_ns"] = bench.run("risk")
     result["kill_ms"] = bench.run("kill")
     result |= bench.fills()
+    result["position_ns"] = bench.run("positions")
     result["mark_positions_per_second"] = bench.mark_positions()
     result |= bench.nautilus()
     result["append_ns"] = bench.run("append")

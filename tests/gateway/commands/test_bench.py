@@ -26,6 +26,7 @@ SHAPE: dict[str, set[str]] = {
     "kill_ms": {"p50", "max", "orders"},
     "fill_ns": {"p50", "p99"},
     "fill_ns_by_held": {"100", "100000"},
+    "position_ns": {"adding", "reducing", "both"},
     "append_ns": {"p50", "p999", "p9999"},
     "append_paced_ns": {"p50", "p999", "p9999", "per_second", "late_percent"},
     "recover": {"records", "bytes", "mix", "seconds", "open_orders"},

@@ -57,7 +57,7 @@ class Writer {
           length > left) [[unlikely]] {
         std::abort();
       }
-      number(*header, length == left ? kGroupLast : std::uint8_t{0});
+      number(*header, ++sequence_, length == left ? kGroupLast : std::uint8_t{0});
       header->crc = crc_ = record_crc(record, length, crc_);
       if (length == left) break;
       left -= length;
@@ -66,15 +66,23 @@ class Writer {
     return show(bytes);
   }
 
-  /// As publish() of one record of `Length` bytes.
+  /// publish() of one record of `Length` bytes in two steps. After the first it is complete, with
+  /// number and checksum, and not published: who finds a reason against it leaves the place to the
+  /// next record.
   template <std::uint32_t Length>
-  Sequence publish_one() noexcept {
+  void seal_one() noexcept {
     std::uint8_t* record = data_ + (position_ & mask_);
     auto* header = reinterpret_cast<RecordHeader*>(record);
     if (header->length != Length) [[unlikely]]
       std::abort();
-    number(*header, kGroupLast);
-    header->crc = crc_ = record_crc<Length>(record, crc_);
+    number(*header, sequence_ + 1, kGroupLast);
+    header->crc = record_crc<Length>(record, crc_);
+  }
+  template <std::uint32_t Length>
+  Sequence publish_sealed() noexcept {
+    const auto* header = reinterpret_cast<const RecordHeader*>(data_ + (position_ & mask_));
+    sequence_ = header->sequence;
+    crc_ = header->crc;
     return show(Length);
   }
 
@@ -127,11 +135,11 @@ class Writer {
   /// ago, and a store that misses holds up all stores behind it.
   static constexpr std::uint64_t kPrefetchBytes = 1024;
 
-  void number(RecordHeader& header, std::uint8_t flags) noexcept {
+  void number(RecordHeader& header, Sequence sequence, std::uint8_t flags) noexcept {
     const std::uint32_t kind =
         header.type | std::uint32_t{kRecordVersion} << 16 | static_cast<std::uint32_t>(flags) << 24;
     put_word(header, 0, word_of(header.length, kind));
-    header.sequence = ++sequence_;
+    header.sequence = sequence;
     put_word(header, 5, word_of(epoch_, header.actor));
     put_word(header, 6, word_of(header.origin_port, crc_));
     put_word(header, 7, word_of(0, instance_));  // the checksum takes itself as zero

@@ -14,6 +14,7 @@
 #include <type_traits>
 
 #include "gateway_core/position/value.hpp"
+#include "gateway_core/record/header.hpp"
 #include "gateway_core/types/fixed_point.hpp"
 #include "gateway_core/types/side.hpp"
 
@@ -50,6 +51,8 @@ struct alignas(64) PositionBook {
   friend bool operator==(const PositionBook&, const PositionBook&) = default;
 };
 static_assert(sizeof(PositionBook) == 64 && std::is_trivially_copyable_v<PositionBook>);
+// Both are stored as the one word they are copied as (record/header.hpp tells why).
+static_assert(offsetof(PositionBook, fills) == 8 && offsetof(PositionBook, state) == 12);
 
 enum class PositionFault : std::uint8_t { kNone, kBadQuantity, kBadValue, kOverflow };
 
@@ -93,8 +96,10 @@ struct FillShares {
 /// authoritative worth; a negative one is accepted for linear instruments, whose price may be below
 /// zero. Closes first, then opens: a flip is one step. On a fault the book is unchanged. On a hedge
 /// leg kFlipped says that the venue closed more than the leg held; the caller records it.
-[[nodiscard]] inline FillEffect apply_fill(PositionBook& book, const InstrumentRules& rules,
-                                           Side side, std::int64_t quantity, Money value) noexcept {
+[[nodiscard, gnu::always_inline]] inline FillEffect apply_fill(PositionBook& book,
+                                                               const InstrumentRules& rules,
+                                                               Side side, std::int64_t quantity,
+                                                               Money value) noexcept {
   if (quantity <= 0) return {.fault = PositionFault::kBadQuantity, .state = book.state};
   if (!detail::is_storable(value.e18) ||
       (value.e18 < 0 && rules.kind == InstrumentKind::kInverse)) {
@@ -131,8 +136,7 @@ struct FillShares {
     return {.fault = PositionFault::kOverflow, .state = book.state};
   }
   book.quantity = after;
-  ++book.fills;
-  book.state = effect.state;
+  put_word(book, 1, word_of(book.fills + 1, static_cast<std::uint32_t>(effect.state)));
   book.cost_e18 = cost_e18;
   book.realised_e18 = realised_e18;
   return effect;

@@ -12,9 +12,11 @@ namespace gateway {
 /// False, and the book is worthless, when the exact range is left. `quantity` 0 is a busted fill,
 /// of which the fee stays. A fee in another currency than settle or, on spot, base is not the
 /// book's.
-[[nodiscard]] inline bool apply_execution(PositionBook& book, const InstrumentRow& row, Side side,
-                                          std::int64_t quantity, Money value, Money fee,
-                                          CurrencyId fee_currency) noexcept {
+[[nodiscard, gnu::always_inline]] inline bool apply_execution(PositionBook& book,
+                                                              const InstrumentRow& row, Side side,
+                                                              std::int64_t quantity, Money value,
+                                                              Money fee,
+                                                              CurrencyId fee_currency) noexcept {
   if (quantity != 0 &&
       apply_fill(book, row.rules, side, quantity, value).fault != PositionFault::kNone) {
     return false;

@@ -92,7 +92,10 @@ class State {
     std::uint32_t slot = kNoSlot;
     std::uint32_t route = 0;
     PositionBook book;
+    RouteChange change;  // of the position; of a late fill it is known when that has its place
   };
+  /// Works out `decided.change` from the rest.
+  void measure_fill(DecidedFill& decided, const OrderFilled& fill) const noexcept;
   /// As apply() of a fill record, with the decision its after-image was written from.
   bool apply_decided(const RecordHeader& header, const OrderFilled& fill,
                      const DecidedFill& decided) noexcept;
@@ -173,9 +176,13 @@ class State {
   std::uint32_t make_order(const RecordHeader& header, const std::uint8_t* record,
                            const DecidedOrder& decided) noexcept;
   void reserve_again(Order& order) noexcept;
-  [[nodiscard]] RouteChange publish_position(const Route& route, Position& position,
-                                             const PositionBook& book, std::int64_t price,
-                                             std::uint64_t last_fill, Sequence sequence) noexcept;
+  /// What limits measure of a position that is `book` from now on, last filled at `price`.
+  [[nodiscard]] RouteChange measure_position(const Route& route, const Position& position,
+                                             const PositionBook& book,
+                                             std::int64_t price) const noexcept;
+  static void publish_position(Position& position, const PositionBook& book,
+                               const RouteChange& change, std::uint64_t last_fill,
+                               Sequence sequence) noexcept;
   [[nodiscard]] std::int64_t price_of_newest(std::uint32_t route,
                                              const FillEntry& otherwise) const noexcept;
   /// From the route's newest fill back to this one; nullopt: it is not remembered among them.
