@@ -13,7 +13,7 @@ import socket
 import sys
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 import uvloop
@@ -53,6 +53,9 @@ from gateway.venues.link import VenueLink
 from gateway.venues.manifest import check_market_data
 from gateway.venues.reconcile import AccountTerms
 from gateway.venues.registry import Plugins
+
+if TYPE_CHECKING:
+    from gateway._core.engine import Engine as NativeEngine
 
 __all__ = ["Daemon", "main"]
 
@@ -171,6 +174,7 @@ class Daemon:
         )
         self.engine = Engine(self.native, instance=gateway.instance)
         log.info("recovered", extra={"recovery": self.native.recovery})
+        _tell_dangers(self.native)
 
     async def _create_adapters(self) -> None:
         beside = self.settings.places.limits_file.parent
@@ -485,3 +489,19 @@ class Daemon:
 
 def _named(wanted: str | list[str]) -> list[str] | None:
     return None if isinstance(wanted, str) else list(wanted)
+
+
+def _tell_dangers(native: NativeEngine) -> None:
+    """What a start found that a person has to look at before he trusts what runs now."""
+    if native.clock_ahead_ns > 0:
+        log.error(
+            "journal time is %.3f s ahead of the clock, and stays so until the next start: "
+            "gtd orders and the trading day end that much earlier",
+            native.clock_ahead_ns / 1e9,
+        )
+    if reason := native.recovery["halted_for"]:
+        log.error(
+            "the firm is halted until a named person enables it: %s; notes of the recovery: %s",
+            reason,
+            "; ".join(native.recovery["notes"]),
+        )

@@ -172,6 +172,9 @@ class Engine:
     def now_ns(self):
         return self._now_ns
 
+    def wall_ns(self):
+        return self._now_ns
+
     def set_time(self, now_ns):
         self._now_ns = now_ns
 
