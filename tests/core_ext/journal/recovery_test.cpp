@@ -87,7 +87,9 @@ TEST(a_start_that_fails_anywhere_keeps_what_it_cuts_and_the_halt_due) {
     World world;
     world.history = whole.history;
     world.disk = whole.disk->copy();
-    world.disk->content(world.path("segment-0000000001.journal"))[kPageBytes + 256 + 70] ^= 1;
+    std::vector<std::uint8_t> bytes = world.disk->content(world.path(segment_name(1)));
+    bytes[kPageBytes + 256 + 70] ^= 1;
+    world.disk->put(world.path(segment_name(1)), bytes);  // on the platter
     world.disk->power_off_after = world.disk->calls + call;
     const bool was_up = world.boot();
     world.stop();
