@@ -13,7 +13,7 @@ import socket
 import sys
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 import msgspec
 import uvloop
@@ -53,9 +53,6 @@ from gateway.venues.link import VenueLink
 from gateway.venues.manifest import check_market_data
 from gateway.venues.reconcile import AccountTerms
 from gateway.venues.registry import Plugins
-
-if TYPE_CHECKING:
-    from gateway._core.engine import Engine as NativeEngine
 
 __all__ = ["Daemon", "main"]
 
@@ -174,7 +171,7 @@ class Daemon:
         )
         self.engine = Engine(self.native, instance=gateway.instance)
         log.info("recovered", extra={"recovery": self.native.recovery})
-        _tell_dangers(self.native)
+        _tell_dangers(self.engine)
 
     async def _create_adapters(self) -> None:
         beside = self.settings.places.limits_file.parent
@@ -491,8 +488,9 @@ def _named(wanted: str | list[str]) -> list[str] | None:
     return None if isinstance(wanted, str) else list(wanted)
 
 
-def _tell_dangers(native: NativeEngine) -> None:
+def _tell_dangers(engine: Engine) -> None:
     """What a start found that a person has to look at before he trusts what runs now."""
+    native = engine.native
     if native.clock_ahead_ns > 0:
         log.error(
             "journal time is %.3f s ahead of the clock, and stays so until the next start: "
