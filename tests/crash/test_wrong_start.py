@@ -73,7 +73,8 @@ def test_after_a_start_with_the_clock_ahead_time_runs_and_it_is_told(
     assert (row["level"], " s ahead of the clock" in row["text"]) == ("fail", True)
     for number in range(5):  # far beyond the burst: the rate limit refills
         desk.gateway.wait(lambda name=f"o{number}": desk.submit(name)[0] == 201)
-    desk.buy("taken")
+    desk.gateway.wait(lambda: desk.submit("taken", price="50001")[0] == 201)
+    desk.wait_state("taken", "FILLED")
     assert not desk.status()["venues"][0]["breaks"]
 
 
