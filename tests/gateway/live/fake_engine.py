@@ -42,7 +42,7 @@ class Engine:
     def __init__(self, instance=1, epoch=1, now_ns=1_000_000_000_000):
         self.instance, self.epoch, self._now_ns = instance, epoch, now_ns
         self.sequence, self.operations = 0, []
-        self.recovery, self.hearing = {}, None
+        self.recovery, self.hearing = {"halted_for": "", "notes": []}, None
         self.measurement = Measurement()
         self.work = deque()
         self.facts = []  # every fact that was applied, for comparison of lists of events
