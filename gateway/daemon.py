@@ -174,6 +174,7 @@ class Daemon:
         )
         self.engine = Engine(self.native, instance=gateway.instance)
         log.info("recovered", extra={"recovery": self.native.recovery})
+        _tell_dangers(self.engine)
 
     async def _create_adapters(self) -> None:
         beside = self.settings.places.limits_file.parent
@@ -491,3 +492,20 @@ class Daemon:
 
 def _named(wanted: str | list[str]) -> list[str] | None:
     return None if isinstance(wanted, str) else list(wanted)
+
+
+def _tell_dangers(engine: Engine) -> None:
+    """What a start found that a person has to look at before he trusts what runs now."""
+    native = engine.native
+    if native.clock_ahead_ns > 0:
+        log.error(
+            "journal time is %.3f s ahead of the clock, and stays so until the next start: "
+            "gtd orders and the trading day end that much earlier",
+            native.clock_ahead_ns / 1e9,
+        )
+    if reason := native.recovery["halted_for"]:
+        log.error(
+            "the firm is halted until a named person enables it: %s; notes of the recovery: %s",
+            reason,
+            "; ".join(native.recovery["notes"]),
+        )

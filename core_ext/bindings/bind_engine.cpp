@@ -121,6 +121,7 @@ nb::dict recovery_of(EngineHandle& handle) {
   out["snapshot_sequence"] = report.snapshot_sequence;
   out["cut_bytes"] = report.cut_bytes + report.ring_cut_bytes;
   out["later_valid_records"] = report.later_valid_records;
+  out["halted_for"] = report.halt_due;
   out["was_clean"] = handle.runtime->journal().was_clean();
   nb::list notes;
   for (const auto& note : report.notes) notes.append(note);
@@ -313,7 +314,8 @@ void bind_drive(nb::class_<EngineHandle>& engine) {
              return handle.stop();
            })
       .def("beat", [](EngineHandle& handle) { return handle.runtime->engine().beat(); })
-      .def("now_ns", [](EngineHandle& handle) { return wall_or_virtual_ns(*handle.runtime); })
+      .def("now_ns", [](EngineHandle& handle) { return journal_time_ns(*handle.runtime); })
+      .def("wall_ns", [](EngineHandle& handle) { return wall_or_virtual_ns(*handle.runtime); })
       .def(
           "set_time",
           [](EngineHandle& handle, std::int64_t now_ns) {
@@ -322,6 +324,8 @@ void bind_drive(nb::class_<EngineHandle>& engine) {
             }
           },
           "now_ns"_a)
+      .def_prop_ro("clock_ahead_ns",
+                   [](EngineHandle& handle) { return handle.runtime->clock().ahead_ns(); })
       .def("discipline_clock",
            [](EngineHandle& handle) {
              std::int64_t ahead = 0;
@@ -439,13 +443,13 @@ void bind_reads(nb::class_<EngineHandle>& engine) {
   engine
       .def("positions",
            [](EngineHandle& handle) {
-             return position_rows(handle.runtime->state(), wall_or_virtual_ns(*handle.runtime));
+             return position_rows(handle.runtime->state(), journal_time_ns(*handle.runtime));
            })
       .def(
           "positions_page",
           [](EngineHandle& handle, std::uint32_t start, std::uint32_t places_max, AccountId account,
              InstrumentId instrument) {
-            return position_page(handle.runtime->state(), wall_or_virtual_ns(*handle.runtime),
+            return position_page(handle.runtime->state(), journal_time_ns(*handle.runtime),
                                  {start, places_max, account, instrument});
           },
           "start"_a = 0, "places_max"_a = 512, nb::kw_only(), "account"_a = 0, "instrument"_a = 0)

@@ -42,6 +42,33 @@ nb::list read_records(ReaderHandle& handle, std::size_t limit) {
   return out;
 }
 
+/// Time of the newest record there, 0 without one.
+std::int64_t newest_time_ns(const std::string& directory, const std::string& ring_directory) {
+  const nb::gil_scoped_release release;
+  platform::PosixStorage storage;
+  journal::DirectoryListing listing;
+  const int failed = journal::list_directory(storage, directory, listing);
+  if (failed != 0) throw std::runtime_error(directory + ": " + platform::describe_errno(failed));
+  if (listing.segments.empty()) return 0;
+  // The newest one may hold no record yet.
+  const std::uint32_t index =
+      listing.segments[listing.segments.size() < 2 ? 0 : listing.segments.size() - 2];
+  const std::string path = directory + "/" + journal::segment_name(index);
+  const int file = storage.open(path, platform::OpenMode::kRead);
+  if (file < 0) throw std::runtime_error(path + ": " + platform::describe_errno(file));
+  const platform::FileGuard guard(storage, file);
+  journal::SegmentHeader header{};
+  const bool is_good =
+      platform::read_fully(storage, file, &header, sizeof header, 0) == sizeof header &&
+      journal::check_segment_header(header, index, 0) == journal::HeaderCheck::kGood;
+  if (!is_good) throw std::runtime_error(path + ": the header does not check");
+  journal::Reader reader(storage, directory, ring_directory, header.first_sequence);
+  std::int64_t newest = 0;
+  while (const RecordHeader* record = reader.next()) newest = std::max(newest, record->time_ns);
+  if (reader.state() != journal::ReaderState::kFollowing) fail(reader);
+  return newest;
+}
+
 nb::dict verify_directory(const std::string& directory, const std::string& ring_directory) {
   platform::PosixStorage storage;
   journal::VerifyResult result;
@@ -111,6 +138,7 @@ void bind_journal(nb::module_& module) {
       .def("read", &read_records, "limit"_a = 1024)
       .def_prop_ro("sequence", [](ReaderHandle& handle) { return handle.reader.sequence(); });
   bind_replica(module);
+  module.def("newest_time_ns", &newest_time_ns, "directory"_a, "ring_directory"_a = "");
   module.def("verify", &verify_directory, "directory"_a, "ring_directory"_a = "");
   module.def(
       "raise_kill_word",

@@ -54,7 +54,13 @@ template <std::size_t N>
   return out;
 }
 
-/// Time for readers on other threads: the engine's own clock belongs to the engine's thread.
+/// Journal time for readers on other threads: the engine's own clock belongs to the engine's
+/// thread. Ahead of the wall by as much as the engine's is.
+[[nodiscard]] inline std::int64_t journal_time_ns(Runtime& runtime) noexcept {
+  return runtime.clock().is_virtual() ? runtime.clock().now_ns()
+                                      : wall_ns() + runtime.clock().ahead_ns();
+}
+/// The clock that we agree on with others, who know nothing of our journal.
 [[nodiscard]] inline std::int64_t wall_or_virtual_ns(Runtime& runtime) noexcept {
   return runtime.clock().is_virtual() ? runtime.clock().now_ns() : wall_ns();
 }

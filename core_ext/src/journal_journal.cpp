@@ -128,6 +128,12 @@ bool Journal::forget_loss(std::int64_t now_ns) {
   }
 }
 
+bool Journal::forget_halt_due() {
+  int failed = storage_.unlink(options_.directory + "/" + kHaltDueName);
+  if (failed == 0) failed = storage_.fsync_directory(options_.directory);
+  return failed == 0;
+}
+
 bool Journal::close(std::int64_t now_ns) {
   try {
     return close_parts(now_ns);

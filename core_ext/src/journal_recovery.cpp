@@ -13,6 +13,7 @@ namespace gateway::journal {
 namespace {
 
 constexpr std::uint64_t kNoLimit = ~0ULL;
+constexpr std::size_t kHaltReasonBytes = 64;  // room of a reason in the record of a halt
 
 struct Segment {
   std::uint32_t index = 0;
@@ -50,6 +51,7 @@ class Recovery {
   [[nodiscard]] std::string path(const std::string& name) const { return directory_ + "/" + name; }
 
   bool read_directory();
+  bool read_halt_due();
   bool read_headers();
   bool read_header(Segment& segment);
   bool choose_snapshot();
@@ -57,6 +59,10 @@ class Recovery {
   bool walk_segments();
   bool walk_segment(const Segment& segment, bool is_last);
   bool end_of_last(const Segment& segment, const ScanEnd& scan, int file);
+  bool keep_tail(const Segment& segment, const ScanEnd& scan, std::vector<std::uint8_t> tail);
+  [[nodiscard]] std::string proof_of_more(const Segment& segment, Sequence end);
+  [[nodiscard]] int store_tail(const Segment& segment, const std::vector<std::uint8_t>& tail,
+                               std::string& name);
   [[nodiscard]] int store_again(int file, std::uint64_t bytes);
   bool walk_ring();
   bool is_disk_ahead();
@@ -102,6 +108,20 @@ bool Recovery::read_directory() {
   if (!has_ring_ && !listing_.segments.empty()) {
     note("the ring is empty: what was not on disk is lost, as after a power failure");
   }
+  return read_halt_due();
+}
+
+/// A start that cut valid records away ended before the firm was halted for it.
+bool Recovery::read_halt_due() {
+  const int file = storage_.open(path(kHaltDueName), platform::OpenMode::kRead);
+  if (file == -ENOENT) return true;
+  if (file < 0) return refuse(path(kHaltDueName) + ": " + platform::describe_errno(file));
+  const platform::FileGuard guard(storage_, file);
+  char text[kHaltReasonBytes] = {};
+  const std::int64_t got = platform::read_fully(storage_, file, text, sizeof text, 0);
+  if (got < 0) return refuse(path(kHaltDueName) + ": " + platform::describe_errno(got));
+  report_.halt_due.assign(text, static_cast<std::size_t>(got));
+  if (report_.halt_due.empty()) report_.halt_due = "valid records were cut";
   return true;
 }
 
@@ -253,7 +273,85 @@ bool Recovery::walk_segment(const Segment& segment, bool is_last) {
   return is_good;
 }
 
-/// The last segment ends where records end. What follows is zeros or a bad tail, which is cut.
+/// What shows that records behind `end` had been stored, so that their loss is damage and no torn
+/// end; "" = nothing does.
+std::string Recovery::proof_of_more(const Segment& segment, Sequence end) {
+  if (options_.sequence_min > end) {
+    return "the last clean stop was at sequence " + std::to_string(options_.sequence_min);
+  }
+  if (report_.later_valid_records == 0) return "";  // a snapshot may be of what was never synced
+  const auto& seals = listing_.seals;
+  if (std::binary_search(seals.begin(), seals.end(), segment.index)) {
+    return seal_name(segment.index) + " says that it was whole";
+  }
+  for (const Sequence sequence : listing_.snapshots) {
+    Snapshot snapshot;
+    std::string error;
+    if (sequence > end &&
+        load_snapshot(storage_, directory_, sequence, options_.instance, snapshot, error)) {
+      return snapshot.name + " was taken behind it";
+    }
+  }
+  return "";
+}
+
+/// Keeps the bytes under the first name that is free, or has them already from a start that ended
+/// too early. Durable when it returns 0.
+int Recovery::store_tail(const Segment& segment, const std::vector<std::uint8_t>& tail,
+                         std::string& name) {
+  for (std::uint32_t number = 0;; ++number) {
+    name = cut_name(segment.index, number);
+    const int file = storage_.open(path(name), platform::OpenMode::kRead);
+    if (file == -ENOENT) {
+      return platform::replace_file(storage_, directory_, name, tail.data(), tail.size());
+    }
+    if (file < 0) return file;
+    const platform::FileGuard guard(storage_, file);
+    std::vector<std::uint8_t> kept(tail.size());
+    const std::int64_t got = platform::read_fully(storage_, file, kept.data(), kept.size(), 0);
+    if (got < 0) return static_cast<int>(got);
+    const bool is_same = storage_.size(file) == static_cast<std::int64_t>(tail.size());
+    if (is_same && kept == tail) return storage_.fsync_directory(directory_);
+  }
+}
+
+/// Before a bad tail is cut: refused when records in it were stored for sure, else kept in a file.
+/// Where valid records lie behind a hole a halt is due, which outlives this start.
+bool Recovery::keep_tail(const Segment& segment, const ScanEnd& scan,
+                         std::vector<std::uint8_t> tail) {
+  const std::uint64_t first = segment.header.first_position;
+  const auto last = std::find_if(tail.rbegin(), tail.rend(), [](auto byte) { return byte != 0; });
+  report_.cut_bytes = static_cast<std::uint64_t>(tail.rend() - last);
+  if (report_.cut_bytes == 0) return true;
+  report_.later_valid_records =
+      count_later_records(tail.data(), tail.size(), scan.bad_sequence, options_.instance);
+  const std::string later = std::to_string(report_.later_valid_records);
+  if (const std::string proof = proof_of_more(segment, scan.end.sequence); !proof.empty()) {
+    return refuse(segment.name() + ": CORRUPT at offset " +
+                  std::to_string(kPageBytes + scan.bad_position - first) + ", sequence " +
+                  std::to_string(scan.bad_sequence) + ": " + scan.text + "; " + later +
+                  " valid records behind it, and " + proof + ": restore it from a backup");
+  }
+  // With the zeros that the last record may end in.
+  tail.resize(std::min<std::uint64_t>(tail.size(), report_.cut_bytes + kRecordBytesMax));
+  std::string name;
+  int error = store_tail(segment, tail, name);
+  if (error == 0 && report_.later_valid_records != 0) {
+    report_.halt_due =
+        later + " valid records cut behind sequence " + std::to_string(scan.end.sequence);
+    error = platform::replace_file(storage_, directory_, kHaltDueName, report_.halt_due.data(),
+                                   report_.halt_due.size());
+  }
+  if (error != 0) return refuse(path(name) + ": " + platform::describe_errno(error));
+  note(segment.name() + ": cut " + std::to_string(report_.cut_bytes) + " bytes at offset " +
+       std::to_string(kPageBytes + scan.end.position - first) + " behind sequence " +
+       std::to_string(scan.end.sequence) + " (" + scan.text + "), kept in " + name +
+       "; valid records behind the cut: " + later);
+  return true;
+}
+
+/// The last segment ends where records end. What follows is zeros or a bad tail, which is kept in
+/// a file and cut.
 bool Recovery::end_of_last(const Segment& segment, const ScanEnd& scan, int file) {
   if (has_ring_) return true;  // walk_ring finds what is missing, or refuses
   const std::uint64_t end_offset = kPageBytes + scan.end.position - segment.header.first_position;
@@ -264,17 +362,8 @@ bool Recovery::end_of_last(const Segment& segment, const ScanEnd& scan, int file
     const std::int64_t got =
         platform::read_fully(storage_, file, tail.data(), tail.size(), end_offset);
     if (got < 0) return refuse(segment.name() + ": " + platform::describe_errno(got));
-    while (!tail.empty() && tail.back() == 0) tail.pop_back();
   }
-  if (!tail.empty()) {
-    report_.cut_bytes = tail.size();
-    report_.later_valid_records =
-        count_later_records(tail.data(), tail.size(), scan.bad_sequence, options_.instance);
-    note(segment.name() + ": cut " + std::to_string(tail.size()) + " bytes at offset " +
-         std::to_string(end_offset) + " behind sequence " + std::to_string(scan.end.sequence) +
-         " (" + scan.text +
-         "); valid records behind the cut: " + std::to_string(report_.later_valid_records));
-  }
+  if (!keep_tail(segment, scan, std::move(tail))) return false;
   // Also without a bad tail: pages of a killed process may still be on their way to the disk, and
   // where a sync of them failed they look clean and are on no disk. A clean stop had synced all.
   const bool is_surely_stored = options_.sequence_min == scan.end.sequence;

@@ -34,6 +34,11 @@ std::string seal_name(std::uint32_t index) {
   std::snprintf(text, sizeof text, "segment-%010u.seal", index);
   return text;
 }
+std::string cut_name(std::uint32_t index, std::uint32_t number) {
+  char text[40];
+  std::snprintf(text, sizeof text, "segment-%010u.cut", index);
+  return number == 0 ? text : text + ("." + std::to_string(number));
+}
 std::string snapshot_name(Sequence sequence) {
   char text[48];
   std::snprintf(text, sizeof text, "snapshot-%020" PRIu64 ".state", sequence);

@@ -168,23 +168,26 @@ void Verification::check_records(const Segment& segment, std::uint64_t limit, bo
   }
 }
 
-/// Behind the last record of the open segment only zeros may lie.
+/// Behind the last record of the open segment only zeros may lie. Valid records behind a bad place
+/// were written, and stored unless the power failed: that is damage, not a torn end.
 void Verification::check_tail(const Segment& segment, const ScanEnd& scan, int file) {
   const std::uint64_t start = kPageBytes + scan.end.position - segment.header.first_position;
-  std::vector<std::uint8_t> buffer(64 * 1024);
-  for (std::uint64_t offset = start;;) {
-    const std::int64_t got =
-        platform::read_fully(storage_, file, buffer.data(), buffer.size(), offset);
-    if (got <= 0) return;
-    const auto end = buffer.begin() + got;
-    if (std::any_of(buffer.begin(), end, [](std::uint8_t byte) { return byte != 0; })) {
-      fault(FaultCode::kCutTail, segment_name(segment.index),
-            kPageBytes + scan.bad_position - segment.header.first_position, scan.bad_sequence,
-            scan.text);
-      return;
-    }
-    offset += static_cast<std::uint64_t>(got);
-  }
+  const std::int64_t size = storage_.size(file);
+  if (size <= static_cast<std::int64_t>(start)) return;
+  std::vector<std::uint8_t> tail(static_cast<std::uint64_t>(size) - start);
+  const std::int64_t got = platform::read_fully(storage_, file, tail.data(), tail.size(), start);
+  tail.resize(static_cast<std::size_t>(std::max<std::int64_t>(got, 0)));
+  if (std::all_of(tail.begin(), tail.end(), [](std::uint8_t byte) { return byte == 0; })) return;
+  // A gateway that runs has written on since: then the place is no bad one any more.
+  const ScanEnd again = scan_memory(tail.data(), scan.end.position + tail.size(), scan.end,
+                                    instance_, [](const RecordHeader&, const std::uint8_t*) {});
+  if (again.bad_position != scan.bad_position) return;
+  const std::uint64_t later =
+      count_later_records(tail.data(), tail.size(), scan.bad_sequence, instance_);
+  const std::string text =
+      later == 0 ? scan.text : scan.text + "; valid records behind it: " + std::to_string(later);
+  fault(later == 0 ? FaultCode::kCutTail : FaultCode::kCorrupt, segment_name(segment.index),
+        kPageBytes + scan.bad_position - segment.header.first_position, scan.bad_sequence, text);
 }
 
 void Verification::check_seal(const Segment& segment, int file, const SegmentReport& report) {

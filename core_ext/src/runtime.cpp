@@ -14,6 +14,7 @@ constexpr int kIdleSpins = 2'000;
 constexpr auto kIdleSleep = std::chrono::microseconds(20);
 constexpr auto kSealPeriod = std::chrono::milliseconds(50);
 constexpr auto kPostDeadline = std::chrono::seconds(10);
+constexpr auto kHaltStoredDeadline = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -33,6 +34,7 @@ void Runtime::open_state(const RuntimeOptions& options) {
   if (state_ == nullptr) {
     throw std::runtime_error("capacity: the recovered state does not fit the configured sizes");
   }
+  clock_->start_behind(state_->last_time_ns);
   if (!options.is_virtual_clock) state_->prefault();
 }
 
@@ -64,6 +66,7 @@ Runtime::Runtime(const RuntimeOptions& options)
   if (!record_boot(journal_->was_clean() ? 1 : 0)) {
     throw std::runtime_error("journal: no room for the boot record");
   }
+  if (!halt_for_loss()) throw std::runtime_error("journal: no room for the halt");
   engine_->settle_in_flight();
   (void)forget_settled_loss();
   if (!is_memory_only_ &&
@@ -95,6 +98,28 @@ bool Runtime::record_boot(std::uint64_t clean_shutdown) {
   boot.wall_time_ns = wall_ns();
   boot.build.assign(build_);
   return engine_->record_control(RecordKind::kBoot, boot) != 0;
+}
+
+bool Runtime::halt_for_loss() {
+  const std::string& reason = journal_->recovery().halt_due;
+  if (reason.empty()) return true;
+  TradingStateSet halt{};
+  halt.level = static_cast<std::uint32_t>(Level::kFirm);
+  halt.state = static_cast<std::uint32_t>(TradingState::kHalted);
+  halt.is_latch = 1;
+  halt.actor.assign("recovery");
+  halt.reason.assign(reason);
+  halt.breaker = state_->registry.level(Level::kFirm, 0).breaker;
+  const Sequence sequence = engine_->record_control(RecordKind::kTradingStateSet, halt);
+  if (sequence == 0) return false;
+  const auto deadline = std::chrono::steady_clock::now() + kHaltStoredDeadline;
+  const auto& ring = journal_->ring();
+  while (ring.synced_sequence() < sequence && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(kIdleSleep);
+  }
+  // Not stored yet, or not forgotten: the next start halts once more.
+  if (ring.synced_sequence() >= sequence) (void)journal_->forget_halt_due();
+  return true;
 }
 
 bool Runtime::raise_epoch(std::uint32_t epoch_min) {

@@ -53,8 +53,13 @@ class Engine:
         """Order ids this epoch still has."""
     def raise_epoch(self, epoch_min: int = 0) -> bool:
         """Durably, to at least `epoch_min` (0 = the next). False: outbound work waits."""
+    @property
+    def clock_ahead_ns(self) -> int:
+        """How far journal time is ahead of the wall: at the start the wall was behind the newest
+        record by this much. Constant until the end."""
     def discipline_clock(self) -> int:
-        """Steer towards wall time, about once a second; returns how far it was ahead, in ns."""
+        """Steer towards wall time (and `clock_ahead_ns`), about once a second; returns how far it
+        was ahead, in ns."""
     def set_clock_healthy(self, is_healthy: bool) -> None:
         """False: new orders are refused CLOCK_UNHEALTHY."""
     @property
@@ -62,7 +67,8 @@ class Engine:
     @property
     def recovery(self) -> dict[str, Any]:
         """{records, ring_records, seconds, sequence, snapshot_sequence, cut_bytes,
-        later_valid_records, was_clean, notes: [str]}"""
+        later_valid_records, halted_for, was_clean, notes: [str]}. `halted_for`: why the firm was
+        halted by this start, "" when it was not."""
     @property
     def period_began_ns(self) -> int: ...
     @property
@@ -88,7 +94,10 @@ class Engine:
         """Stop the thread, write kStopped, sync, close. Idempotent."""
     def beat(self) -> int:
         """Turn counter, for the watchdog: rises while the engine advances."""
-    def now_ns(self) -> int: ...
+    def now_ns(self) -> int:
+        """Journal time."""
+    def wall_ns(self) -> int:
+        """The clock of this host, or the virtual one."""
     def set_time(self, now_ns: int) -> None:
         """Virtual clock only."""
     # Control: each is one journaled command; returns the id or sequence. Raises

@@ -81,6 +81,9 @@ class Replica:
         """Read on from the files as they are now, from where it stands. False, and nothing is
         changed: they do not hold the record that was applied last."""
 
+def newest_time_ns(directory: str, ring_directory: str = "") -> int:
+    """Journal time of the newest record, 0 without one. RuntimeError: not readable."""
+
 def verify(directory: str, ring_directory: str = "") -> dict[str, Any]:
     """Integrity of every file: {ok, records, sequence, segments: [...], faults: [{code, segment,
     offset, sequence, text}]}"""

@@ -21,6 +21,7 @@ from gateway.config import ConfigError, Settings, is_on_tmpfs, load
 __all__ = ["Finding", "command", "examine"]
 
 MIB = 1 << 20
+CLOCK_BEHIND_SECONDS_MAX = 60.0
 GOOD_CLOCKS = {"tsc", "arch_sys_counter", "kvm-clock"}
 
 
@@ -78,6 +79,7 @@ def examine(file: Path) -> Iterator[Finding]:
     yield memory_lock(settings)
     yield ring_room(settings)
     yield disk_room(settings)
+    yield journal_time(settings, process.wall_ns())
     yield private_file("keys file", settings.places.keys_file)
     yield private_file("command line key", settings.places.cli_key_file)
     yield port_free("API port", settings.api.host, settings.api.port, settings)
@@ -181,6 +183,25 @@ def ring_room(settings: Settings) -> Finding:
 def disk_room(settings: Settings) -> Finding:
     need = settings.journal.segment_mib * MIB * 4
     return room("journal disk", settings.places.directory, need, "Free some space.")
+
+
+def journal_time(settings: Settings, wall_ns: int) -> Finding:
+    """Whether the clock is behind what is recorded: time in the journal never goes back."""
+    from gateway.journal import reader
+
+    name, places = "journal time", settings.places
+    if not places.directory.is_dir():
+        return Finding("ok", name, f"no journal at {places.directory} yet")
+    try:
+        newest_ns = reader.newest_time_ns(places.directory, str(places.ring_directory))
+    except RuntimeError as error:
+        return Finding("warn", name, str(error), f"gateway verify {places.directory}")
+    ahead = (newest_ns - wall_ns) / 1e9
+    if ahead <= 0:
+        return Finding("ok", name, "not ahead of the clock")
+    text = f"journal time is {ahead:.3f} s ahead of the clock"
+    hint = "docs/guides/operate.md, When the clock was wrong"
+    return Finding("fail" if ahead > CLOCK_BEHIND_SECONDS_MAX else "warn", name, text, hint)
 
 
 def room(name: str, path: Path, need_bytes: int, hint: str) -> Finding:

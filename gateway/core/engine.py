@@ -444,6 +444,11 @@ class Engine:
         """Journal time."""
         return self.native.now_ns()
 
+    def wall_ns(self) -> int:
+        """The clock of this host, for what is agreed on with others. Journal time is ahead of it
+        after a start with the clock behind what was recorded."""
+        return self.native.wall_ns()
+
     async def counts(self) -> tuple[int, int]:
         """(open orders, unknown orders), counted without rows, a bounded number of slots at a
         time. Pending unknown overlays count as unknown."""

@@ -54,6 +54,7 @@ async def keep_live_files(
 def _contents(native: NativeEngine, more: Mapping[str, int]) -> dict[str, Any]:
     marks = {name: {"mark": price, "time_ns": time} for name, price, time in native.marks()}
     counters = native.counters() | {"sequence": native.sequence, "epoch": native.epoch}
+    counters["clock_ahead_ns"] = native.clock_ahead_ns
     for event, value in native.cache_counters().items():
         # The page that reads them says "unavailable" by name; the kernel's reason is in the log.
         counters[f"cache_event_{event}"] = value if isinstance(value, int) else -1

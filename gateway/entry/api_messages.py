@@ -492,7 +492,8 @@ class NotedAnswer(msgspec.Struct):
 
 class StatusAnswer(msgspec.Struct, kw_only=True):
     """The daemon in one object. The state hash belongs to `sequence`. `reason`: why it does not
-    trade, "" = it does. `halts`: every level that holds orders back."""
+    trade, "" = it does. `halts`: every level that holds orders back. `clock_ahead_ns`: how far
+    journal time is ahead of the clock."""
 
     state: str
     live: bool
@@ -503,6 +504,7 @@ class StatusAnswer(msgspec.Struct, kw_only=True):
     sequence: int
     state_hash: str
     epoch: int
+    clock_ahead_ns: int
     venues: Rows
     open_orders: int
     unknown_orders: int

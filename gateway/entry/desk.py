@@ -425,6 +425,7 @@ class Desk:
             sequence=sequence,
             state_hash=state_hash,
             epoch=self.engine.native.epoch,
+            clock_ahead_ns=self.engine.native.clock_ahead_ns,
             venues=[venue.row() for venue in self.venues],
             open_orders=open_orders,
             unknown_orders=unknown_orders,

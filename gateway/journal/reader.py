@@ -20,6 +20,7 @@ __all__ = [
     "decoded",
     "every_order",
     "kind_counts",
+    "newest_time_ns",
     "open_reader",
     "open_replica",
     "raise_kill_word",
@@ -51,6 +52,11 @@ def _native() -> Any:
     from gateway._core import journal
 
     return journal
+
+
+def newest_time_ns(directory: Path, ring_directory: str = "") -> int:
+    """Journal time of the newest record, 0 without one. RuntimeError: it cannot be read."""
+    return int(_native().newest_time_ns(str(directory), ring_directory))
 
 
 def open_replica(

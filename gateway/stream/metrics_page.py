@@ -54,6 +54,7 @@ METRICS: Mapping[str, tuple[bool, str]] = {
     "gateway_conduct_warnings": (True, "Times a ratio rose above where it warns."),
     "gateway_cache_events": (True, "Cache events of the engine's thread, by event."),
     "gateway_cache_events_available": (False, "1 where the kernel lets this event be counted."),
+    "gateway_clock_ahead_seconds": (False, "Journal time less the clock of this host."),
     "gateway_route_rules_missed": (True, "Orders whose prepared rules were not at hand."),
     "gateway_stream_clients": (False, "Connected stream clients."),
     "gateway_stream_messages": (True, "Messages sent to stream clients."),
@@ -135,6 +136,8 @@ class ObserverCollector(Collector):
         yield _outcomes(snapshot.outcomes)
         yield _conduct(snapshot.conduct)
         yield from _cache(snapshot.engine)
+        if "clock_ahead_ns" in snapshot.engine:
+            yield _plain("gateway_clock_ahead_seconds", snapshot.engine["clock_ahead_ns"] / 1e9)
         if snapshot.books is not None:
             sequence = snapshot.values.get("gateway_observer_sequence") or 0
             yield from ledger_metrics(snapshot.books, int(sequence))

@@ -101,7 +101,7 @@ class Reconciler:
         """Define, compare, settle. Raises VenueError when the venue does not answer."""
         result = Result()
         self._gaps, self._rules = self._session.gaps, None
-        self._run_ns = self._engine.now_ns()
+        self._run_ns = self._engine.wall_ns()  # venues are asked by it
         await self.define_instruments()
         for account in self._accounts:
             await self._account(account, result)

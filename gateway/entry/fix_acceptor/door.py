@@ -86,7 +86,7 @@ class FixDoor:
         self.engine = engine
         self.terms = terms
         self._routers, self._keys = routers, keys
-        self._now_ns = engine.now_ns
+        self._now_ns = engine.wall_ns
         self.services: list[FixService] = []
         self.counters: Counter[str] = Counter()
         self.contexts: dict[str, SessionContext] = {}

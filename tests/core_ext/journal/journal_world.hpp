@@ -79,7 +79,8 @@ struct World {
   std::unique_ptr<Sealer> sealer;
   std::optional<Superblock> superblock;
   std::uint64_t segment_bytes = kPageBytes + 1024;
-  std::uint32_t epoch = 0;  // durable, as far as a caller was told
+  Sequence clean_sequence = 0;  // of the last clean stop, 0 = it was none
+  std::uint32_t epoch = 0;      // durable, as far as a caller was told
   std::string error;
   std::uint64_t ring_bytes;
   RecoveryVisitor* visitor = nullptr;  // null: the history
@@ -106,6 +107,7 @@ struct World {
     if (!(is_new ? superblock->create(1, 0, error) : superblock->load(1, error))) return false;
     RecoveryOptions options;
     options.segment_bytes = segment_bytes;
+    options.sequence_min = clean_sequence;
     RecoveryVisitor& seen = visitor != nullptr ? *visitor : history;
     report = recover(kDirectory, *ring, *disk, options, seen);
     error = report.error;

@@ -39,6 +39,7 @@ TEST(a_segment_cut_at_any_byte_of_its_last_record_loses_that_record_alone) {
     CHECK_EQUAL(torn.report.end.sequence, 2ULL);
     CHECK_EQUAL(torn.history.contradictions, 0ULL);
     CHECK_EQUAL(torn.disk->content(path).size(), kPageBytes + 256ULL);
+    CHECK(torn.report.halt_due.empty());  // the usual power cut: what was torn was never promised
   }
 }
 
@@ -59,6 +60,110 @@ TEST(later_valid_records_behind_a_bad_one_in_the_last_segment_are_counted) {
   CHECK_EQUAL(world.report.end.sequence, 2ULL);
   CHECK_EQUAL(world.report.later_valid_records, 2ULL);
   CHECK(world.report.cut_bytes > 0);
+}
+
+TEST(what_is_cut_off_a_segment_is_kept_and_valid_records_in_it_make_a_halt_due) {
+  World world = make(5);
+  auto& bytes = world.disk->content(world.path("segment-0000000001.journal"));
+  bytes[kPageBytes + 256 + 70] ^= 1;
+  const std::vector<std::uint8_t> cut(bytes.begin() + kPageBytes + 256,
+                                      bytes.begin() + kPageBytes + 640);
+  world.fresh_ring();
+  CHECK(world.boot());
+  CHECK_EQUAL(world.report.halt_due, std::string("2 valid records cut behind sequence 2"));
+  const auto& kept = world.disk->content(world.path(cut_name(1, 0)));
+  CHECK(kept.size() >= cut.size() && std::equal(cut.begin(), cut.end(), kept.begin()));
+  CHECK(has(world.report.notes.back(), "kept in segment-0000000001.cut;"));
+  CHECK(world.append({128}, 70));
+  world.drain();
+  CHECK(world.boot());  // nobody was halted yet: it stays due
+  CHECK_EQUAL(world.report.halt_due, std::string("2 valid records cut behind sequence 2"));
+  CHECK_EQUAL(world.report.later_valid_records, 0ULL);
+}
+
+TEST(a_start_that_fails_anywhere_keeps_what_it_cuts_and_the_halt_due) {
+  const World whole = make(5);
+  for (std::uint64_t call = 0;; ++call) {
+    World world;
+    world.history = whole.history;
+    world.disk = whole.disk->copy();
+    std::vector<std::uint8_t> bytes = world.disk->content(world.path(segment_name(1)));
+    bytes[kPageBytes + 256 + 70] ^= 1;
+    world.disk->put(world.path(segment_name(1)), bytes);  // on the platter
+    world.disk->power_off_after = world.disk->calls + call;
+    const bool was_up = world.boot();
+    world.stop();
+    Random random(call);
+    world.disk->power_off_after = ~0ULL;
+    world.disk = world.disk->crash(random);
+    world.fresh_ring();
+    CHECK(world.boot());
+    CHECK_EQUAL(world.report.end.sequence, 2ULL);
+    CHECK_EQUAL(world.report.halt_due, std::string("2 valid records cut behind sequence 2"));
+    CHECK(world.disk->has(world.path(cut_name(1, 0))));
+    CHECK(!world.disk->has(world.path(cut_name(1, 1))));  // the same bytes are kept once
+    if (was_up) break;
+  }
+}
+
+TEST(other_bytes_cut_off_the_same_segment_are_kept_beside_the_first_ones) {
+  const World whole = make(5);
+  World world;
+  world.disk = whole.disk->copy();
+  const std::string path = world.path("segment-0000000001.journal");
+  world.disk->put(world.path(cut_name(1, 0)), {1, 2, 3});
+  world.disk->content(path)[kPageBytes + 256 + 70] ^= 1;
+  world.history = whole.history;
+  CHECK(world.boot());
+  CHECK_EQUAL(world.disk->content(world.path(cut_name(1, 0))).size(), 3ULL);
+  CHECK(world.disk->has(world.path(cut_name(1, 1))));
+}
+
+TEST(a_later_record_that_ends_in_zeros_counts_like_any_other) {
+  World world = make(3);
+  CHECK(world.boot());
+  CHECK(world.append({128}, 60));
+  std::uint8_t* record = world.writer->reserve(256);
+  fill(record, 256, 61);
+  std::memset(record + sizeof(RecordHeader), 0, 256 - sizeof(RecordHeader));
+  world.writer->publish(256);
+  world.history.written(record);
+  world.drain();
+  world.stop();
+  world.disk->content(world.path("segment-0000000002.journal"))[kPageBytes + 70] ^= 1;
+  world.fresh_ring();
+  CHECK(world.boot());
+  CHECK_EQUAL(world.report.later_valid_records, 1ULL);
+  CHECK(!world.report.halt_due.empty());
+}
+
+TEST(damage_in_front_of_what_was_stored_for_sure_is_refused_and_nothing_is_cut) {
+  const World whole = make(5);
+  const std::string path = whole.path("segment-0000000001.journal");
+  const auto damage = [&](World& world) {
+    world.disk->content(path)[kPageBytes + 256 + 70] ^= 1;
+    world.fresh_ring();
+    const std::vector<std::uint8_t> before = world.disk->content(path);
+    CHECK(!world.boot());
+    CHECK(has(world.error, "segment-0000000001.journal: CORRUPT at offset 4352, sequence 3"));
+    CHECK(has(world.error, "2 valid records behind it"));
+    CHECK(world.disk->content(path) == before);
+    CHECK(!world.disk->has(world.path(cut_name(1, 0))));
+  };
+  World by_snapshot;
+  by_snapshot.disk = whole.disk->copy();
+  const std::uint32_t sum = whole.history.chain[4];
+  const auto* payload = reinterpret_cast<const std::uint8_t*>(&sum);
+  CHECK_EQUAL(
+      write_snapshot(*by_snapshot.disk, kDirectory, 1, {512, 4, 7, 1}, {payload, sizeof sum}).error,
+      0);
+  damage(by_snapshot);
+  CHECK(has(by_snapshot.error, snapshot_name(4)));
+  World by_stop;
+  by_stop.disk = whole.disk->copy();
+  by_stop.clean_sequence = 5;
+  damage(by_stop);
+  CHECK(has(by_stop.error, "the last clean stop was at sequence 5"));
 }
 
 TEST(missing_renamed_and_foreign_segments_are_refused_by_name) {

@@ -66,6 +66,12 @@ TEST(a_tail_a_gap_a_foreign_file_and_a_lone_seal_are_told_apart) {
   world.disk->content(world.path("segment-0000000002.journal"))[kPageBytes + 4 * 128] = 1;
   CHECK(names(verify(*world.disk, kDirectory), FaultCode::kCutTail, "segment-0000000002.journal"));
   world.disk = whole.disk->copy();
+  world.disk->content(world.path("segment-0000000002.journal"))[kPageBytes + 128 + 70] ^= 1;
+  const VerifyResult holed = verify(*world.disk, kDirectory);
+  CHECK(names(holed, FaultCode::kCorrupt, "segment-0000000002.journal"));
+  CHECK_EQUAL(holed.faults.size(), 1ULL);
+  CHECK(holed.faults.front().text.find("; valid records behind it: 2") != std::string::npos);
+  world.disk = whole.disk->copy();
   world.disk->erase(world.path("segment-0000000001.journal"));
   CHECK(verify(*world.disk, kDirectory).is_ok);  // what a recycle killed half-way leaves
   world.disk = whole.disk->copy();

@@ -63,6 +63,31 @@ TEST(a_virtual_clock_stands_until_it_is_set_and_refuses_to_go_back) {
   CHECK(clock.is_virtual() && clock.discipline() == 0);
 }
 
+TEST(a_clock_behind_what_was_recorded_starts_there_and_runs) {
+  constexpr std::int64_t kTenDays = 864'000 * kSecond;
+  Clock clock;
+  const std::int64_t newest = wall_ns() + kTenDays;
+  clock.start_behind(newest);
+  const std::int64_t first = clock.now_ns();
+  CHECK(first >= newest && first < newest + kSecond);
+  CHECK(clock.ahead_ns() > kTenDays - kSecond && clock.ahead_ns() <= kTenDays);
+  const std::int64_t began = monotonic_ns();
+  while (monotonic_ns() - began < kSecond / 20) continue;
+  CHECK(clock.now_ns() - first >= kSecond / 25);
+  CHECK(std::abs(clock.discipline()) < kSecond / 10);  // it is where it should be: healthy
+  CHECK(clock.now_ns() >= newest);
+}
+
+TEST(a_clock_ahead_of_what_was_recorded_is_wall_time) {
+  Clock clock;
+  clock.start_behind(wall_ns() - 1);
+  CHECK_EQUAL(clock.ahead_ns(), 0LL);
+  CHECK(std::abs(clock.now_ns() - wall_ns()) < kSecond);
+  Clock still(VirtualTime{5});
+  still.start_behind(100);
+  CHECK_EQUAL(still.now_ns(), 5LL);
+}
+
 TEST(the_live_clock_follows_wall_time_and_never_decreases) {
   Clock clock;
   CHECK(!clock.set_ns(1));

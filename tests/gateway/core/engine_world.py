@@ -50,8 +50,9 @@ class World:
                  venue_times=0x5B, **options):  # fmt: skip
         self.journal, self.ring = journal, ring
         options = {"ring_bytes": 1 << 22, "segment_bytes": 1 << 22, "orders_max": 4096,
-                   "idempotency_max": 65536, "positions_max": 1024, **options}  # fmt: skip
-        self.engine = engine = Engine(journal, ring, is_virtual_clock=True, **options)
+                   "idempotency_max": 65536, "positions_max": 1024, "is_virtual_clock": True,
+                   **options}  # fmt: skip
+        self.engine = engine = Engine(journal, ring, **options)
         self.usd = engine.define_currency("USD")
         self.btc = engine.define_currency("BTC")
         self.bnb = engine.define_currency("BNB")

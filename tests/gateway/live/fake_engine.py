@@ -32,32 +32,17 @@ GUARDS_OFF = {name: "off" if name in _AMOUNTS else 0 for name in LimitRow.__stru
 
 
 class Engine:
-    FACTS = frozenset(
-        [
-            "accepted",
-            "rejected",
-            "not_sent",
-            "unknown",
-            "triggered",
-            "canceled",
-            "expired",
-            "replaced",
-            "cancel_rejected",
-            "replace_rejected",
-            "filled",
-            "fill_revised",
-            "adopt",
-            "marked",
-            "session",
-            "funding",
-            "balance",
-        ]
-    )
+    FACTS = frozenset((
+        "accepted", "rejected", "not_sent", "unknown", "triggered", "canceled", "expired",
+        "replaced", "cancel_rejected", "replace_rejected", "filled", "fill_revised", "adopt",
+        "marked", "session", "funding", "balance",
+    ))  # fmt: skip
+    clock_ahead_ns = 0
 
     def __init__(self, instance=1, epoch=1, now_ns=1_000_000_000_000):
         self.instance, self.epoch, self._now_ns = instance, epoch, now_ns
         self.sequence, self.operations = 0, []
-        self.recovery, self.hearing = {}, None
+        self.recovery, self.hearing = {"halted_for": "", "notes": []}, None
         self.measurement = Measurement()
         self.work = deque()
         self.facts = []  # every fact that was applied, for comparison of lists of events
@@ -174,6 +159,9 @@ class Engine:
         return self._venues[venue]
 
     def now_ns(self):
+        return self._now_ns
+
+    def wall_ns(self):
         return self._now_ns
 
     def set_time(self, now_ns):

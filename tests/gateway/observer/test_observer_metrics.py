@@ -21,6 +21,7 @@ COUNTERS = {
     "sequence": 10,
     "refused": 2,
     "route_rules_missed": 3,
+    "clock_ahead_ns": 90_000_000_000,
     "cache_event_cycles": 12,
     "cache_event_last_level_misses": -1,
     "venue:okx:reconciled": 1,
@@ -127,6 +128,7 @@ async def test_every_metric_is_exported_and_counts(world, tmp_path):
         assert samples[("gateway_cache_events_available", "last_level_misses")] == 0
         assert ("gateway_cache_events_total", "last_level_misses") not in samples
         assert samples[("gateway_route_rules_missed_total",)] == 3
+        assert samples[("gateway_clock_ahead_seconds",)] == 90
         assert (VENUE_SAMPLES | FIX_SAMPLES).items() <= samples.items()
         assert not any(
             str(label).startswith(("venue:", "fix:")) for _, *labels in samples for label in labels

@@ -84,6 +84,9 @@ class Runtime {
   void open_measurement(const journal::JournalOptions& options);
   [[nodiscard]] bool record_boot(std::uint64_t clean_shutdown);
   bool forget_settled_loss();
+  /// Valid records were cut away, a kill may have been among them: the firm is halted until a named
+  /// person enables it. False: no room for the record.
+  [[nodiscard]] bool halt_for_loss();
 
   std::string build_;
   std::uint32_t instance_;

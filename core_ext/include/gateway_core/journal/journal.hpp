@@ -47,6 +47,8 @@ class Journal {
   [[nodiscard]] bool raise_epoch(std::uint32_t epoch_min, std::int64_t now_ns);
   /// Nothing that a lost record may have told is in doubt any more; durable when it returns true.
   [[nodiscard]] bool forget_loss(std::int64_t now_ns);
+  /// The halt that recovery() found due is stored: the next start finds none. Durable when true.
+  [[nodiscard]] bool forget_halt_due();
 
   [[nodiscard]] Writer& writer() noexcept { return *writer_; }
   [[nodiscard]] Commit& commit() noexcept { return *commit_; }

@@ -1,6 +1,6 @@
 // Brings a journal back after any end: snapshot, segments, then the ring's tail, each record
-// checked. A bad tail is cut exactly and reported; a bad middle is refused. Killing it half-way is
-// harmless.
+// checked. A bad tail is cut exactly, kept and reported; a bad middle is refused. Where only valid
+// records tell of a middle, the start goes on and a halt is due. Killing it half-way is harmless.
 #pragma once
 
 #include <cstdint>
@@ -37,9 +37,10 @@ struct RecoveryReport {
   OpenSegment segment;                    // open for the commit thread
   std::uint64_t records = 0;              // given to the visitor
   std::uint64_t ring_records = 0;         // of these only in the ring, now on disk
-  std::uint64_t cut_bytes = 0;            // bad tail of the last segment
+  std::uint64_t cut_bytes = 0;            // bad tail of the last segment, kept in a file
   std::uint64_t ring_cut_bytes = 0;       // bad or half tail of the ring
   std::uint64_t later_valid_records = 0;  // whole records behind the cut: perhaps sent and lost
+  std::string halt_due;                   // why the firm has to be halted first of all; "" = not
   Sequence snapshot_sequence = 0;         // 0 = none used
   std::string snapshot_name;
   std::uint32_t epoch_max = 0;   // highest epoch seen; the next boot must be above

@@ -16,10 +16,14 @@ namespace gateway::journal {
 
 [[nodiscard]] std::string segment_name(std::uint32_t index);  // segment-0000000001.journal
 [[nodiscard]] std::string seal_name(std::uint32_t index);     // segment-0000000001.seal
-[[nodiscard]] std::string snapshot_name(Sequence sequence);   // snapshot-00000000000000000001.state
+/// What a start cut off a segment: segment-0000000001.cut, then segment-0000000001.cut.1 and on.
+[[nodiscard]] std::string cut_name(std::uint32_t index, std::uint32_t number);
+[[nodiscard]] std::string snapshot_name(Sequence sequence);  // snapshot-00000000000000000001.state
 inline constexpr const char* kSuperblockName = "superblock";
 inline constexpr const char* kLockName = "lock";
 inline constexpr const char* kSpareName = "spare.journal";
+/// There until the firm is halted for what a start cut away; its text is the reason.
+inline constexpr const char* kHaltDueName = "halt_due";
 
 /// What a directory holds, each list sorted.
 struct DirectoryListing {

@@ -135,6 +135,18 @@ class Clock {
     return last_ns_;
   }
 
+  /// Live: wall time is behind `newest_ns`, which was recorded already, so time starts there and
+  /// runs on at wall time's rate, ahead by the same amount until the process ends. Before the first
+  /// now_ns(). Nothing where wall time is later, or on a virtual clock.
+  void start_behind(std::int64_t newest_ns) noexcept {
+    if (is_virtual_) return;
+    const Sample now = sample();
+    ahead_ns_ = std::max<std::int64_t>(0, newest_ns - now.wall_ns);
+    time_.start(now.ticks, now.wall_ns + ahead_ns_, time_.rate_e32());
+  }
+  /// How far time is ahead of wall time since the start. Any thread.
+  [[nodiscard]] std::int64_t ahead_ns() const noexcept { return ahead_ns_; }
+
   /// Virtual only. False, and nothing happens, on a live clock or backwards.
   bool set_ns(std::int64_t now_ns) noexcept {
     if (!is_virtual_ || now_ns < virtual_ns_.load(std::memory_order_relaxed)) return false;
@@ -142,14 +154,16 @@ class Clock {
     return true;
   }
 
-  /// Steers towards wall time; call it about once a second, off the hot path. Returns how far wall
-  /// time was ahead, in ns: the caller judges the clock's health by it. 0 on a virtual clock.
+  /// Steers towards wall time plus ahead_ns(); call it about once a second, off the hot path.
+  /// Returns how far that was ahead, in ns: the caller judges the clock's health by it. 0 on a
+  /// virtual clock.
   std::int64_t discipline() noexcept {
     if (is_virtual_) return 0;
     const Sample now = sample();
-    const std::int64_t ahead = now.wall_ns - time_.at(now.ticks);
+    const std::int64_t wanted_ns = now.wall_ns + ahead_ns_;
+    const std::int64_t ahead = wanted_ns - time_.at(now.ticks);
     constexpr std::int64_t kBaselineNsMin = 1'000'000'000;
-    time_.steer(now.ticks, now.wall_ns);
+    time_.steer(now.ticks, wanted_ns);
     if (uses_counter_ && now.monotonic_ns - first_.monotonic_ns >= kBaselineNsMin) {
       if (const std::uint64_t rate = measured_rate_e32(now); rate != 0) time_.set_rate(rate);
     }
@@ -199,6 +213,7 @@ class Clock {
   bool is_virtual_ = false;
   bool uses_counter_ = false;
   std::int64_t last_ns_ = INT64_MIN;
+  std::int64_t ahead_ns_ = 0;  // of the wall; constant once the engine runs
   SteeredTime time_;
   Sample first_;
   std::atomic<std::int64_t> virtual_ns_{0};
