@@ -15,6 +15,7 @@ from fake_ports import ClientPort, Measurement, VenuePort, text
 from gateway._core.types import REFUSALS
 from gateway.config import LimitRow
 from gateway.core.native import Notice, OutboundEntry
+from gateway.core.vocabulary import VenueSessionState
 
 NUMBER = {row[1]: row[0] for row in REFUSALS}
 TERMINAL = {"FILLED", "CANCELED", "EXPIRED", "REJECTED"}
@@ -71,6 +72,7 @@ class Engine:
         self._fills, self._positions, self._balances = {}, {}, {}
         self._limits, self._states, self._references = {}, {}, set()
         self._clients, self._venues, self._beats = [], {}, 0
+        self._settled, self._interest = {}, {}
         self.refuse_next, self._funded, self.doubted_orders = None, {}, list
 
     # Control.
@@ -346,6 +348,8 @@ class Engine:
     def _fact(self, port, name, values, named):
         if name == "session":
             port.state = values[0]
+            if values[0] == VenueSessionState.RECONCILED:
+                self._settled = dict(self._funded)
             return
         if name in ("marked", "fill_revised"):
             return
@@ -360,6 +364,9 @@ class Engine:
         if name == "balance":
             if (values[0], values[4]) not in self._references:
                 self._references.add((values[0], values[4]))
+                told_ns = values[5] if len(values) > 5 else 0
+                known_ns = self._interest.get(values[0], 0)
+                self._interest[values[0]] = max(known_ns, told_ns) or self.now_ns()
                 self._book(self._name("account", values[0]), values[1], values[2])
                 self.facts.append((name, *values))
             return
@@ -586,6 +593,17 @@ class Engine:
 
     def funding_known_ns(self, account):
         return self._funded.get(account, 0)
+
+    def funding_settled_ns(self, account):
+        return self._settled.get(account, 0)
+
+    def interest_known_ns(self, account):
+        return self._interest.get(account, 0)
+
+    def forgotten_fill_ns(self, account):
+        return 0  # it remembers all
+
+    forgotten_payment_ns = forgotten_fill_ns
 
     def cancel_by_gateway(self, order_id, reason):
         row = self._orders.get(order_id)

@@ -49,6 +49,7 @@ struct EngineCounters {
   std::uint64_t fills_late = 0;           // booked before newer ones
   std::uint64_t unbookable = 0;           // facts that left the exact range: each latched once
   std::uint64_t unbookable_repeated = 0;  // the same ones, told again
+  std::uint64_t facts_forgotten = 0;      // not booked, for they may be booked already
   std::uint64_t anomalies = 0;
   std::uint64_t notices_lost = 0;
   std::uint64_t marks = 0;
@@ -64,6 +65,9 @@ struct EngineCounters {
   std::uint64_t links_refused = 0;       // what a group needs and a check or the gate refused
   std::uint64_t links_anomalous = 0;     // executions beyond, or without, what a group covers
 };
+
+/// By how much the two times of one fill or payment may differ, as a venue tells it twice.
+inline constexpr std::int64_t kAmbiguousNs = 1'000'000'000;
 
 class Engine {
  public:
@@ -400,6 +404,20 @@ class Engine {
   /// Latches the instrument of a fact that left the exact range, once per `key` of the fact.
   void halt_by_range(InstrumentId instrument, OrderId order_id, const TradeId& trade_id,
                      Key128 key) noexcept;
+  /// Whether it is as old as fills that are forgotten, and nothing proves that it is none of them.
+  [[nodiscard]] bool is_forgotten(const OrderFilled& told, std::uint32_t slot) const noexcept;
+  /// Whether something of that time may be among what was forgotten up to another one, 0 = nothing
+  /// was. What the venue gave no time, or an impossible one, may always be; the times that its
+  /// stream and its lists give one thing differ by less than a second.
+  [[nodiscard]] bool is_as_old(std::int64_t venue_time_ns,
+                               std::int64_t forgotten_ns) const noexcept {
+    const bool is_newer =
+        venue_time_ns > forgotten_ns + kAmbiguousNs && is_venue_time(venue_time_ns, now_ns_);
+    return !is_newer && forgotten_ns != 0;
+  }
+  /// What may be booked already is not booked: kept as an anomaly, once.
+  void leave_forgotten(OrderId order_id, RecordKind kind, const TradeId& trade_id,
+                       Key128 key) noexcept;
   [[nodiscard]] std::uint32_t slot_of_fill(const OrderFilled& told) const noexcept;
   /// Whether it executes an order that waits here for its link, as far as the journal goes.
   [[nodiscard]] bool proves_release(const OrderFilled& told) const noexcept;
@@ -583,6 +601,7 @@ class Engine {
   std::unique_ptr<Fingerprint[]> fingerprints_;  // duplicate check, volatile
   RefusalMemory refused_;
   UnbookableMemory unbookable_;
+  UnbookableMemory forgotten_;
   std::vector<LevelWatch> watches_;  // levels with guards over time
   bool is_learning_sizes_ = false;   // sizes are remembered from here on
   FixDraft fix_draft_;

@@ -1,6 +1,6 @@
-// Venue facts that could not be booked and have latched their instrument: told again, they latch it
-// no second time, so that a person may lift the latch. Volatile: after a restart a repeat latches
-// once more. Engine thread.
+// Venue facts that could not be booked and have left an anomaly or a latch: told again, they leave
+// no second one, so that a person may lift a latch. Volatile: after a restart a repeat leaves one
+// more. Engine thread.
 #pragma once
 
 #include <algorithm>

@@ -429,6 +429,7 @@ enum class AnomalyCode : std::uint64_t {
   kLinkOverfill = 9,    // linked orders executed more together than their group was to
   kLinkUncovered = 10,  // an entry executed and no exit is left to leave again
   kTime = 11,           // told for a moment that cannot have been: kept as "the venue told none"
+  kForgotten = 12,      // as old as what is not remembered any more: it may be booked already
 };
 
 /// How far a venue's clock may be ahead of ours: no two of them differ by a day.
@@ -455,9 +456,13 @@ struct BalanceChanged {
   CurrencyId currency;
   std::uint64_t reason;
   Money amount;
-  Text<40> reference;  // idempotent per (account, reference)
-  std::uint64_t reserved[7];
+  Text<40> reference;          // idempotent per (account, reference)
+  std::int64_t venue_time_ns;  // end of the period that interest is for; 0 = not told
+  std::uint64_t reserved[6];
 };
+
+/// BalanceChanged::reason of what an account held when it was first seen (ledger/chart.hpp).
+inline constexpr std::uint64_t kOpeningBalance = 0;
 
 /// A funding payment on a position; positive amount = received.
 struct Funding {
