@@ -126,6 +126,6 @@ def _finding(account: str, group: list[_Told]) -> Finding:
         difference=format(total, "f"),
         currency="" if is_fill else subject,
         evidence=(IN_DOUBT, *(told.name for told in group[-_NAMED_MAX:])),
-        text=f"{account} {subject}: {len(group)} {what} told, up to {group[-1].name}, as old as what "
-        "is no longer remembered: may be booked already",
+        text=f"{account} {subject}: {len(group)} {what} told, up to {group[-1].name}, as old as "
+        "what is no longer remembered: may be booked already",
     )
