@@ -83,8 +83,10 @@ class Forgotten:
     def findings(self, account: str, differing: Iterable[Finding]) -> list[Finding]:
         """One for each subject whose totals differ. Where they agree with the venue's, everything
         is booked, and what was kept of it is let go."""
+        kept = self._kept.get(account)
+        if not kept:
+            return []
         moved = self._moved(differing)
-        kept = self._kept.get(account, {})
         self._kept[account] = kept = {
             key: told for key, told in kept.items() if told.subject in moved
         }

@@ -137,7 +137,7 @@ async def test_a_late_fill_that_nobody_can_tell_is_a_break_that_names_it(ring_di
         rows = {row["kind"]: row for row in world.link.break_rows()}
         assert sorted(rows) == ["fill_not_booked", "position_differs"]
         assert rows["fill_not_booked"]["instrument"] == "BTC-USDT.sim"
-        assert rows["position_differs"]["difference"] == "-0.7"
+        assert rows["position_differs"]["difference"] == "-0.700"
     stated(world, str(before))  # its venue was wrong, or a person has adopted the position
     await world.reconcile()
     assert world.link.break_rows() == []
