@@ -234,7 +234,7 @@ void Engine::on_funding(const Funding& funding) noexcept {
     return record_anomaly(0, RecordKind::kFunding, 0, AnomalyCode::kUnknownInstrument, {});
   }
   if (!check_money(RecordKind::kFunding, funding.account, funding.currency, funding.amount)) return;
-  if (is_as_old(funding.venue_time_ns, state_.forgotten_payment_ns[funding.account])) {
+  if (is_as_old(funding.venue_time_ns, state_.forgotten_payment_ns[funding.account], now_ns_)) {
     return leave_forgotten(0, RecordKind::kFunding, {}, key);
   }
   Funding told = funding;
@@ -257,7 +257,7 @@ void Engine::on_balance(const BalanceChanged& change) noexcept {
     return;
   // An opening balance is told once, by who knows that its currency was never booked.
   if (change.reason != kOpeningBalance &&
-      is_as_old(change.venue_time_ns, state_.forgotten_payment_ns[change.account])) {
+      is_as_old(change.venue_time_ns, state_.forgotten_payment_ns[change.account], now_ns_)) {
     return leave_forgotten(0, RecordKind::kBalanceChanged, {}, key);
   }
   BalanceChanged told = change;

@@ -17,7 +17,7 @@ __all__ = ["Forgotten"]
 
 # A venue's clock may be that far ahead of ours; later is no time (kVenueAheadNsMax of kinds.hpp).
 _AHEAD_NS_MAX = 86_400 * 1_000_000_000
-_AMBIGUOUS_NS = 1_000_000_000  # kAmbiguousNs of engine.hpp
+_AMBIGUOUS_NS = 1_000_000_000  # kAmbiguousNs of unbookable_memory.hpp
 _KEPT_MAX = 10_000  # of one account: those of a subject are one break, however many they are
 _NAMED_MAX = 10
 

@@ -66,9 +66,6 @@ struct EngineCounters {
   std::uint64_t links_anomalous = 0;     // executions beyond, or without, what a group covers
 };
 
-/// By how much the two times of one fill or payment may differ, as a venue tells it twice.
-inline constexpr std::int64_t kAmbiguousNs = 1'000'000'000;
-
 class Engine {
  public:
   Engine(State& state, journal::Writer& writer, Clock& clock, const EngineSettings& settings);
@@ -406,15 +403,6 @@ class Engine {
                      Key128 key) noexcept;
   /// Whether it is as old as fills that are forgotten, and nothing proves that it is none of them.
   [[nodiscard]] bool is_forgotten(const OrderFilled& told, std::uint32_t slot) const noexcept;
-  /// Whether something of that time may be among what was forgotten up to another one, 0 = nothing
-  /// was. What the venue gave no time, or an impossible one, may always be; the times that its
-  /// stream and its lists give one thing differ by less than a second.
-  [[nodiscard]] bool is_as_old(std::int64_t venue_time_ns,
-                               std::int64_t forgotten_ns) const noexcept {
-    const bool is_newer =
-        venue_time_ns > forgotten_ns + kAmbiguousNs && is_venue_time(venue_time_ns, now_ns_);
-    return !is_newer && forgotten_ns != 0;
-  }
   /// What may be booked already is not booked: kept as an anomaly, once.
   void leave_forgotten(OrderId order_id, RecordKind kind, const TradeId& trade_id,
                        Key128 key) noexcept;
