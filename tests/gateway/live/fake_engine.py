@@ -10,7 +10,7 @@ from collections import deque
 from decimal import Decimal
 
 import seen_state
-from fake_ports import ClientPort, Measurement, VenuePort, text
+from fake_ports import AccountTimes, ClientPort, Measurement, VenuePort, text
 
 from gateway._core.types import REFUSALS
 from gateway.config import LimitRow
@@ -32,7 +32,7 @@ _AMOUNTS = ("loss_max", "drawdown_max", "delta_max", "gamma_max", "vega_max", "b
 GUARDS_OFF = {name: "off" if name in _AMOUNTS else 0 for name in LimitRow.__struct_fields__[15:]}
 
 
-class Engine:
+class Engine(AccountTimes):
     FACTS = frozenset(
         [
             "accepted",
@@ -587,23 +587,6 @@ class Engine:
             )
         )
         return self.sequence, hashlib.sha256(state.encode()).hexdigest()
-
-    def last_fill_time_ns(self, account):
-        return max((when for key, when in self._fills.items() if key[0] == account), default=0)
-
-    def funding_known_ns(self, account):
-        return self._funded.get(account, 0)
-
-    def funding_settled_ns(self, account):
-        return self._settled.get(account, 0)
-
-    def interest_known_ns(self, account):
-        return self._interest.get(account, 0)
-
-    def forgotten_fill_ns(self, account):
-        return 0  # it remembers all
-
-    forgotten_payment_ns = forgotten_fill_ns
 
     def cancel_by_gateway(self, order_id, reason):
         row = self._orders.get(order_id)
