@@ -207,8 +207,9 @@ void Desk::prepare_fill(OrderFilled& out, OrderId id, Side side, std::int64_t pr
   out.price_scale = 2;
   out.side = side;
   out.liquidity = static_cast<std::uint8_t>(Liquidity::kMaker);
-  out.venue_time_ns = 1;
   put_number(out.trade_id, ++trade_);
+  // It rises as a venue's does, and no ring of fills spans less than a second.
+  out.venue_time_ns = static_cast<std::int64_t>(trade_ * 1'000'000);
   put_number(out.venue_order_id, id);
 }
 

@@ -173,6 +173,7 @@ nb::dict counters_of(EngineHandle& handle) {
   out["fills_late"] = counters.fills_late;
   out["unbookable"] = counters.unbookable;
   out["unbookable_repeated"] = counters.unbookable_repeated;
+  out["facts_forgotten"] = counters.facts_forgotten;
   out["anomalies"] = counters.anomalies;
   out["notices_lost"] = counters.notices_lost;
   out["marks"] = counters.marks;
@@ -439,6 +440,59 @@ void bind_doubts(nb::class_<EngineHandle>& engine) {
                    [](EngineHandle& handle) { return handle.runtime->journal().lost_after_ns(); });
 }
 
+using AccountTimes = std::int64_t[kAccountsMax];
+
+/// A venue time per account, which the engine thread moves; 0 = none, or no such account.
+void bind_mark(nb::class_<EngineHandle>& engine, const char* name, AccountTimes State::* times) {
+  engine.def(
+      name,
+      [times](EngineHandle& handle, AccountId account) -> std::int64_t {
+        State& state = handle.runtime->state();
+        if (!state.registry.accounts.has(account)) return 0;
+        return __atomic_load_n(&(state.*times)[account], __ATOMIC_RELAXED);
+      },
+      "account"_a);
+}
+
+bool holds_fill(EngineHandle& handle, AccountId account, InstrumentId instrument,
+                std::string_view venue_order_id, std::string_view trade_id) {
+  if (venue_order_id.size() > VenueOrderId::kCapacity || trade_id.size() > TradeId::kCapacity) {
+    return false;
+  }
+  VenueOrderId order;
+  order.assign(venue_order_id);
+  TradeId trade;
+  trade.assign(trade_id);
+  const Key128 key = FillMemory::key(account, instrument, order, trade);
+  bool is_held = false;
+  handle.runtime->run([&] { is_held = handle.runtime->state().fills.find(key) != 0; });
+  return is_held;
+}
+
+bool holds_payment(EngineHandle& handle, AccountId account, InstrumentId instrument,
+                   std::string_view reference) {
+  Text<40> text;
+  if (reference.size() > text.kCapacity) return false;
+  text.assign(reference);
+  const Key128 key = State::reference_key((std::uint64_t{account} << 32) | instrument, text);
+  bool is_held = false;
+  handle.runtime->run([&] { is_held = handle.runtime->state().references.find(key) != nullptr; });
+  return is_held;
+}
+
+/// What is booked, up to when, and from when on nothing is forgotten.
+void bind_marks(nb::class_<EngineHandle>& engine) {
+  bind_mark(engine, "last_fill_time_ns", &State::last_fill_ns);
+  bind_mark(engine, "funding_known_ns", &State::funding_known_ns);
+  bind_mark(engine, "funding_settled_ns", &State::funding_settled_ns);
+  bind_mark(engine, "interest_known_ns", &State::interest_known_ns);
+  bind_mark(engine, "forgotten_fill_ns", &State::forgotten_fill_ns);
+  bind_mark(engine, "forgotten_payment_ns", &State::forgotten_payment_ns);
+  engine
+      .def("holds_fill", &holds_fill, "account"_a, "instrument"_a, "venue_order_id"_a, "trade_id"_a)
+      .def("holds_payment", &holds_payment, "account"_a, "instrument"_a, "reference"_a);
+}
+
 void bind_reads(nb::class_<EngineHandle>& engine) {
   engine
       .def("positions",
@@ -472,23 +526,8 @@ void bind_reads(nb::class_<EngineHandle>& engine) {
       .def("refusal_details", &refusal_details, "port"_a, "request"_a)
       .def("counters", &counters_of)
       .def("cache_counters", &cache_counters_of)
-      .def("state_hash", &state_hash)
-      .def(
-          "last_fill_time_ns",
-          [](EngineHandle& handle, AccountId account) -> std::int64_t {
-            if (!handle.runtime->state().registry.accounts.has(account)) return 0;
-            return __atomic_load_n(&handle.runtime->state().last_fill_ns[account],
-                                   __ATOMIC_RELAXED);
-          },
-          "account"_a)
-      .def(
-          "funding_known_ns",
-          [](EngineHandle& handle, AccountId account) -> std::int64_t {
-            if (!handle.runtime->state().registry.accounts.has(account)) return 0;
-            return __atomic_load_n(&handle.runtime->state().funding_known_ns[account],
-                                   __ATOMIC_RELAXED);
-          },
-          "account"_a);
+      .def("state_hash", &state_hash);
+  bind_marks(engine);
 }
 
 }  // namespace

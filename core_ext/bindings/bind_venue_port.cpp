@@ -244,10 +244,11 @@ bool funding(VenuePortHandle& port, AccountId account, InstrumentId instrument, 
 }
 
 bool balance(VenuePortHandle& port, AccountId account, CurrencyId currency, std::string_view amount,
-             std::uint64_t reason, std::string_view reference) {
+             std::uint64_t reason, std::string_view reference, std::int64_t venue_time_ns) {
   BalanceMessage message{};
   const Money moved{parse_wide(amount, kMoneyScale, "amount")};
-  message.change = {account, currency, reason, moved, fixed_text<40>(reference, "reference"), {}};
+  message.change = {account,       currency, reason, moved, fixed_text<40>(reference, "reference"),
+                    venue_time_ns, {}};
   return push_fact(port, MessageKind::kBalance, message);
 }
 
@@ -365,7 +366,8 @@ void bind_venue_port(nb::module_& module) {
       .def("session", &session, "state"_a, "text"_a)
       .def("funding", &funding, "account"_a, "instrument"_a, "leg"_a, "currency"_a, "amount"_a,
            "rate"_a, "reference"_a, "venue_time_ns"_a)
-      .def("balance", &balance, "account"_a, "currency"_a, "amount"_a, "reason"_a, "reference"_a)
+      .def("balance", &balance, "account"_a, "currency"_a, "amount"_a, "reason"_a, "reference"_a,
+           "venue_time_ns"_a = 0)
       .def("collateral", &collateral, "account"_a, "instrument"_a, "leg"_a, "amount"_a,
            "venue_time_ns"_a, "evidence"_a, "venue_margin_mode"_a = 0);
   bind_order_facts(port);

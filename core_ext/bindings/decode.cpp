@@ -433,7 +433,8 @@ void decode(Fields out, const VenueState& from, const std::uint8_t*) {
   out.FIELD(venue).FIELD(state).FIELD(since_ns).FIELD(text);
 }
 void decode(Fields out, const BalanceChanged& from, const std::uint8_t*) {
-  out.FIELD(account).FIELD(currency).FIELD(reason).FIELD(amount).FIELD(reference);
+  out.FIELD(account).FIELD(currency).FIELD(reason);
+  out.FIELD(amount).FIELD(reference).FIELD(venue_time_ns);
 }
 void decode(Fields out, const Funding& from, const std::uint8_t*) {
   out.FIELD(account)

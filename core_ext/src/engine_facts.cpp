@@ -229,7 +229,8 @@ bool Engine::check_money(RecordKind kind, AccountId account, CurrencyId currency
 void Engine::on_funding(const Funding& funding) noexcept {
   (void)now_ns();
   const std::uint64_t scope = (std::uint64_t{funding.account} << 32) | funding.instrument;
-  if (state_.references.find(State::reference_key(scope, funding.reference)) != nullptr) {
+  const Key128 key = State::reference_key(scope, funding.reference);
+  if (state_.references.find(key) != nullptr) {
     ++counters_.facts_repeated;
     return;
   }
@@ -237,6 +238,9 @@ void Engine::on_funding(const Funding& funding) noexcept {
     return record_anomaly(0, RecordKind::kFunding, 0, AnomalyCode::kUnknownInstrument, {});
   }
   if (!check_money(RecordKind::kFunding, funding.account, funding.currency, funding.amount)) return;
+  if (is_as_old(funding.venue_time_ns, state_.forgotten_payment_ns[funding.account], now_ns_)) {
+    return leave_forgotten(0, RecordKind::kFunding, {}, key);
+  }
   Funding told = funding;
   if (!is_venue_time(told.venue_time_ns, now_ns_)) told.venue_time_ns = 0;
   append(RecordKind::kFunding, told, {});
@@ -248,13 +252,21 @@ void Engine::on_funding(const Funding& funding) noexcept {
 void Engine::on_balance(const BalanceChanged& change) noexcept {
   (void)now_ns();
   const std::uint64_t scope = std::uint64_t{change.account} << 32;
-  if (state_.references.find(State::reference_key(scope, change.reference)) != nullptr) {
+  const Key128 key = State::reference_key(scope, change.reference);
+  if (state_.references.find(key) != nullptr) {
     ++counters_.facts_repeated;
     return;
   }
   if (!check_money(RecordKind::kBalanceChanged, change.account, change.currency, change.amount))
     return;
-  append(RecordKind::kBalanceChanged, change, {});
+  // An opening balance is told once, by who knows that its currency was never booked.
+  if (change.reason != kOpeningBalance &&
+      is_as_old(change.venue_time_ns, state_.forgotten_payment_ns[change.account], now_ns_)) {
+    return leave_forgotten(0, RecordKind::kBalanceChanged, {}, key);
+  }
+  BalanceChanged told = change;
+  if (!is_venue_time(told.venue_time_ns, now_ns_)) told.venue_time_ns = 0;
+  append(RecordKind::kBalanceChanged, told, {});
 }
 
 // A venue that does not say the mode leaves it as it is, but for an amount: such a position is

@@ -141,6 +141,22 @@ bool Engine::proves_release(const OrderFilled& told) const noexcept {
          state_.balances.has_room_for_fill();
 }
 
+// What an order of ours has executed is either remembered as a whole, and then a fill that is not
+// among it is new, or it is not known what the order lacks (docs/decisions/0059).
+inline bool Engine::is_forgotten(const OrderFilled& told, std::uint32_t slot) const noexcept {
+  if (!is_as_old(told.venue_time_ns, state_.forgotten_fill_ns[told.account], now_ns_)) [[likely]]
+    return false;
+  return slot == kNoSlot || !state_.remembers_fills_of(state_.orders.at(slot));
+}
+
+void Engine::leave_forgotten(OrderId order_id, RecordKind kind, const TradeId& trade_id,
+                             Key128 key) noexcept {
+  ++counters_.facts_forgotten;
+  if (forgotten_.has(key)) return;
+  record_anomaly(order_id, kind, 0, AnomalyCode::kForgotten, trade_id);
+  forgotten_.note(key);
+}
+
 bool Engine::take_fill(const OrderFilled& seen, Key128 key, bool is_admitted) noexcept {
   const Registry& registry = state_.registry;
   const bool is_known =
@@ -175,6 +191,10 @@ bool Engine::take_fill(const OrderFilled& seen, Key128 key, bool is_admitted) no
   // What was booked once is not judged again, whatever its repeat says.
   if (state_.fills.find(key) != 0) [[unlikely]] {
     ++counters_.fills_repeated;
+    return true;
+  }
+  if (!is_admitted && is_forgotten(seen, slot)) [[unlikely]] {
+    leave_forgotten(seen.order_id, RecordKind::kOrderFilled, seen.trade_id, key);
     return true;
   }
   const bool has_price = is_admitted || is_price_possible(row, seen);

@@ -50,6 +50,13 @@ bool State::apply_venue_state(const VenueState& state) noexcept {
   row.session = static_cast<VenueSession>(state.state);
   row.session_text = state.text;
   row.session_since_ns = state.since_ns;
+  // All that was paid before is asked for and booked.
+  if (row.session == VenueSession::kReconciled) {
+    for (AccountId id = 1; id <= registry.accounts.count(); ++id) {
+      if (registry.accounts.at(id).definition.venue == state.venue)
+        put(funding_settled_ns[id], funding_known_ns[id]);
+    }
+  }
   registry.touch();
   return true;
 }

@@ -390,12 +390,12 @@ bool get_fills(In& in, State& state) {
     PositionName name;
     FillEntry entry;
     if (!in.get(name) || !in.get(entry) || !is_sound(entry, ordinal, state.registry) ||
-        entry.previous > total) {
+        entry.previous > total || entry.account != name.account) {
       return false;
     }
     entry.route = route_of(state, name);
     if (entry.route == RouteTable::kNone) return false;
-    state.fills.remember(entry.key) = entry;
+    state.remember_fill_of(entry.key) = entry;
   }
   // The chain of a position begins at one of its own fills.
   for (std::uint32_t i = 0; i < state.routes.count(); ++i) {
@@ -488,6 +488,10 @@ void State::serialize(std::vector<std::uint8_t>& bytes) const {
   out.put(period_began_ids);
   out.put(last_fill_ns);
   out.put(funding_known_ns);
+  out.put(funding_settled_ns);
+  out.put(interest_known_ns);
+  out.put(forgotten_fill_ns);
+  out.put(forgotten_payment_ns);
   out.put(counts);
   put_registry(out, registry);
   put_orders(out, orders);
@@ -515,11 +519,12 @@ bool State::restore(const std::uint8_t* bytes, std::size_t size) {
   return in.open() && in.get(made_with) && in.get(epoch) && in.get(orders_made) &&
          in.get(period_began_ns) && in.get(period_began_ids) && epoch <= kOrderEpochMax &&
          orders_made <= kOrderSequenceMax && in.get(last_fill_ns) && in.get(funding_known_ns) &&
-         in.get(counts) && get_registry(in, registry) && get_orders(in, *this) &&
-         get_names(in, names) && get_positions(in, *this) && get_fills(in, *this) &&
-         get_table(in, references) && get_balances(in, registry, balances) &&
-         get_collaterals(in, registry, collaterals) && get_guards(in, *this) &&
-         get_ages(in, registry) && fix.restore(in.rest());
+         in.get(funding_settled_ns) && in.get(interest_known_ns) && in.get(forgotten_fill_ns) &&
+         in.get(forgotten_payment_ns) && in.get(counts) && get_registry(in, registry) &&
+         get_orders(in, *this) && get_names(in, names) && get_positions(in, *this) &&
+         get_fills(in, *this) && get_table(in, references) &&
+         get_balances(in, registry, balances) && get_collaterals(in, registry, collaterals) &&
+         get_guards(in, *this) && get_ages(in, registry) && fix.restore(in.rest());
 }
 
 }  // namespace gateway

@@ -14,6 +14,20 @@ namespace {
 // Farther back a late fill is booked as the newest: a turn of the engine must end.
 constexpr std::uint32_t kLateFillsMax = 4'096;
 
+constexpr int kAccountBits = 8;
+constexpr std::uint64_t kNsPerMs = 1'000'000;
+static_assert(kAccountsMax == 1U << kAccountBits);
+
+/// When a payment was and whose, as the table of references keeps it: milliseconds above the
+/// account, so that such words are ordered by age.
+std::uint64_t age_of(AccountId account, std::int64_t time_ns) noexcept {
+  return (static_cast<std::uint64_t>(time_ns) / kNsPerMs << kAccountBits) | account;
+}
+/// The last moment of its millisecond.
+std::int64_t latest_ns(std::uint64_t age) noexcept {
+  return static_cast<std::int64_t>(((age >> kAccountBits) + 1) * kNsPerMs - 1);
+}
+
 /// An amount with the sign of a quantity.
 std::int64_t signed_as(std::int64_t amount, std::int64_t quantity) noexcept {
   return quantity > 0 ? amount : -amount;
@@ -190,9 +204,24 @@ bool State::apply_decided(const RecordHeader& header, const OrderFilled& fill,
   return true;
 }
 
+// What its fills of the memory add up to is all that it executed, or some are forgotten. An adopted
+// order executed before it was one of ours.
+bool State::remembers_fills_of(const Order& order) const noexcept {
+  if ((order.flags & kExternalOrder) != 0) return false;
+  std::int64_t missing = order.cumulative;
+  std::uint64_t at = routes.position(order.route).last_fill;
+  for (std::uint32_t steps = 0; missing != 0 && fills.holds(at); ++steps) {
+    if (steps == kLateFillsMax) return false;
+    const FillEntry& entry = fills.at(at);
+    if (entry.order_id == order.order_id) missing -= entry.quantity;
+    at = entry.previous;
+  }
+  return missing == 0;
+}
+
 inline void State::remember_fill(const OrderFilled& fill, const DecidedFill& decided,
                                  std::uint64_t previous, const PositionBook& before) noexcept {
-  FillEntry& entry = fills.remember(decided.key);
+  FillEntry& entry = remember_fill_of(decided.key);
   entry.order_id = fill.order_id;
   entry.previous = previous;
   entry.quantity = fill.quantity;
@@ -204,6 +233,8 @@ inline void State::remember_fill(const OrderFilled& fill, const DecidedFill& dec
   entry.price_scale = fill.price_scale;
   entry.price = fill.price;
   entry.route = decided.route;
+  entry.account = fill.account;
+  entry.booked_ns = last_time_ns;
   entry.venue_time_ns = fill.venue_time_ns;
   entry.venue_sequence = fill.venue_sequence;
   if (fill.cross.with != 0) [[unlikely]] {
@@ -420,20 +451,27 @@ bool State::apply_revised(const RecordHeader& header, const FillRevised& fill) n
   return true;
 }
 
-void State::remember_reference(Key128 key, Sequence sequence) noexcept {
-  if (references.is_full()) {
-    std::vector<Sequence> booked;
-    references.for_each([&](Key128, std::uint64_t at) { booked.push_back(at); });
-    const auto middle = booked.begin() + static_cast<std::ptrdiff_t>(booked.size() / 2);
-    std::nth_element(booked.begin(), middle, booked.end());
-    references.retain([&](Key128, std::uint64_t at) { return at > *middle; });
+[[gnu::cold]] void State::forget_references() noexcept {
+  std::vector<std::uint64_t> ages;
+  references.for_each([&](Key128, std::uint64_t age) { ages.push_back(age); });
+  const auto middle = ages.begin() + static_cast<std::ptrdiff_t>(ages.size() / 2);
+  std::nth_element(ages.begin(), middle, ages.end());
+  for (const std::uint64_t age : std::span(ages.begin(), middle + 1)) {
+    std::int64_t& newest_ns = forgotten_payment_ns[age & (kAccountsMax - 1)];
+    if (latest_ns(age) > newest_ns) put(newest_ns, latest_ns(age));
   }
-  references.insert(key, sequence);
+  references.retain([&](Key128, std::uint64_t age) { return age > *middle; });
+}
+
+void State::remember_reference(Key128 key, AccountId account, std::int64_t time_ns) noexcept {
+  if (references.is_full()) forget_references();
+  references.insert(key, age_of(account, time_ns > 0 ? time_ns : last_time_ns));
 }
 
 bool State::apply_funding(const RecordHeader& header, const Funding& funding) noexcept {
   const std::uint64_t scope = (std::uint64_t{funding.account} << 32) | funding.instrument;
-  remember_reference(reference_key(scope, funding.reference), header.sequence);
+  remember_reference(reference_key(scope, funding.reference), funding.account,
+                     funding.venue_time_ns);
   // A venue's clock that runs ahead of ours must not hide the payments until then.
   std::int64_t& known_ns = funding_known_ns[funding.account];
   put(known_ns, std::max(known_ns, std::min(funding.venue_time_ns, header.time_ns)));
@@ -442,9 +480,13 @@ bool State::apply_funding(const RecordHeader& header, const Funding& funding) no
 
 bool State::apply_balance(const RecordHeader& header, const BalanceChanged& change) noexcept {
   remember_reference(reference_key(std::uint64_t{change.account} << 32, change.reference),
-                     header.sequence);
-  std::int64_t& known_ns = funding_known_ns[change.account];
-  if (known_ns == 0) put(known_ns, header.time_ns);
+                     change.account, change.venue_time_ns);
+  std::int64_t& funded_ns = funding_known_ns[change.account];
+  if (funded_ns == 0) put(funded_ns, header.time_ns);
+  std::int64_t& known_ns = interest_known_ns[change.account];
+  const std::int64_t until_ns =
+      change.venue_time_ns != 0 ? std::min(change.venue_time_ns, header.time_ns) : header.time_ns;
+  if (known_ns == 0 || (change.venue_time_ns != 0 && until_ns > known_ns)) put(known_ns, until_ns);
   return balances.add(change.account, change.currency, change.amount.e18, header.sequence);
 }
 

@@ -302,7 +302,13 @@ class VenuePort:
         venue_time_ns: int,
     ) -> bool: ...
     def balance(
-        self, account: int, currency: int, amount: str, reason: int, reference: str
+        self,
+        account: int,
+        currency: int,
+        amount: str,
+        reason: int,
+        reference: str,
+        venue_time_ns: int = 0,
     ) -> bool: ...
     def collateral(
         self,

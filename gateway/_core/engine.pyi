@@ -318,6 +318,20 @@ class Engine:
         """Newest venue time of a fill of the account, 0 = none."""
     def funding_known_ns(self, account: int) -> int:
         """Venue time up to which the account's balances hold its funding, 0 = not known."""
+    def funding_settled_ns(self, account: int) -> int:
+        """The same when its venue was last reconciled: nothing older is missing."""
+    def interest_known_ns(self, account: int) -> int:
+        """End of the newest period whose borrow interest is booked, before the first one the time
+        of the account's first balance; 0 = none."""
+    def forgotten_fill_ns(self, account: int) -> int:
+        """Newest venue time of a fill of the account that is no longer remembered, 0 = all are: a
+        fill up to it that is not held may be booked already."""
+    def forgotten_payment_ns(self, account: int) -> int:
+        """The same of funding and borrow interest."""
+    def holds_fill(self, account: int, instrument: int, venue_order_id: str, trade_id: str) -> bool:
+        """Whether this fill is booked and remembered. Any thread; waits for a turn."""
+    def holds_payment(self, account: int, instrument: int, reference: str) -> bool:
+        """The same of a payment; instrument 0: of a balance change."""
     def fact_text(self, order_id: int, sequence: int) -> str:
         """The venue's own words in the fact of this sequence about this order, from the journal;
         "" when there are none or the record is not kept. Any thread."""

@@ -27,7 +27,7 @@ KINDS = frozenset({*RECORD_KINDS, *OPERATIONS, "kill", "enable", "reduce"} - {""
 _ANOMALIES = (
     "", "illegal event", "unknown order", "overfill", "range", "duplicate fill",
     "unknown instrument", "unknown fill", "no trade id", "linked overfill", "linked uncovered",
-    "time", "price", "fee",
+    "time", "price", "fee", "may be booked already",
 )  # fmt: skip
 _BALANCES = ("opening", "interest", "deposit", "withdrawal", "transfer", "settlement")
 _SESSIONS = ("down", "gap open", "reconciled")

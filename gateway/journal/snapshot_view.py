@@ -150,13 +150,13 @@ class SnapshotView:
         self.epoch = int(header["epoch"])
 
     def _check(self, header: Any, is_checked: bool) -> None:
-        if header["magic"].tobytes() != b"GWSNAP01" or header["version"] != 4:
-            raise ValueError(f"{self._path.name}: no snapshot of version 4")
+        if header["magic"].tobytes() != b"GWSNAP01" or header["version"] != 5:
+            raise ValueError(f"{self._path.name}: no snapshot of version 5")
         if int(header["payload_bytes"]) != len(self._payload):
             raise ValueError(f"{self._path.name}: size does not match its header")
         state = self._payload[:8].tobytes()
-        if state != b"GWSTATE5":
-            raise ValueError(f"{self._path.name}: state {state!r}, this view reads GWSTATE5")
+        if state != b"GWSTATE6":
+            raise ValueError(f"{self._path.name}: state {state!r}, this view reads GWSTATE6")
         tables, entry_bytes = self._payload[8:_PREFIX].view("<u4").tolist()
         if (tables, entry_bytes) != (len(TABLES), _ENTRY.itemsize):
             raise ValueError(f"{self._path.name}: contents of another layout")

@@ -64,7 +64,8 @@ class CashFlows:
             return True
         reference = interest_reference(interest.currency, interest.reference)
         head = (number, code, format(amount, "f"))
-        return lane.deliver(lambda: lane.native.balance(*head, _INTEREST, reference))
+        tail = (_INTEREST, reference, interest.until_ns)
+        return lane.deliver(lambda: lane.native.balance(*head, *tail))
 
     def opening_balance(self, account: str, currency: str, amount: str) -> None:
         """Book the venue's opening balance once per (account, currency)."""

@@ -1,4 +1,4 @@
-"""Funding and borrow interest, asked for since the newest one known and booked once by reference.
+"""Funding and borrow interest, asked for since all of it was known and booked once by reference.
 Never books what a venue did not state."""
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.api import BorrowReport, FundingReport
 from gateway.venues.breaks import BreakKind, Finding
+from gateway.venues.forgotten import Forgotten
 from gateway.venues.session import VenueSession
 
 __all__ = ["Payments"]
@@ -20,50 +21,56 @@ _INTEREST_OVERLAP_NS = 24 * 3_600 * 1_000_000_000
 class Payments:
     """What an account was paid and charged beside its fills. Event-loop thread only."""
 
-    def __init__(self, session: VenueSession, adapter: Any) -> None:
+    def __init__(self, session: VenueSession, adapter: Any, forgotten: Forgotten) -> None:
         self._session = session
         self._adapter = adapter
-        self._interest_known_ns: dict[str, int] = {}
+        self._forgotten = forgotten
         self.unbooked: list[Finding] = []
 
     async def apply(self, account: str) -> set[tuple[str, str]]:
-        """Book every payment since the newest one known, however it was missed; returns the names
-        of those the venue told. What came over the stream as well is booked once."""
-        told = await self._funding(account) | await self._interest(account)
+        """Book every payment that may be missing, however it was missed; returns the names of those
+        the venue told. What came over the stream as well is booked once."""
+        funding, interest = await self._funding(account), await self._interest(account)
         await self._session.drain()
-        return told
+        self._forgotten.funding_told(account, funding)
+        self._forgotten.interest_told(account, interest)
+        told = {(each.instrument, each.reference) for each in funding}
+        return told | {(each.currency, each.reference) for each in interest}
 
-    async def _funding(self, account: str) -> set[tuple[str, str]]:
+    async def _funding(self, account: str) -> list[FundingReport]:
+        """Since the venue was last reconciled: what a stream told after a gap proves nothing of
+        what it did not tell. Oldest first, so that the newest one known has no hole before it."""
         session = self._session
         if not session.manifest.has_funding:
-            return set()
+            return []
         number = session.engine.names.id("account", account)
-        known_ns = session.engine.native.funding_known_ns(number)
+        known_ns = session.engine.native.funding_settled_ns(number)
         told = await self._adapter.funding(account, max(0, known_ns - _OVERLAP_NS))
-        for each in told:
-            if not session.funding_reported(each):
-                text = f"funding {each.reference} of {each.instrument} not booked"
-                self._miss("funding_not_booked", account, each.instrument, each, text)
-        return {(each.instrument, each.reference) for each in told}
+        booked = []
+        for each in sorted(told, key=lambda payment: payment.venue_time_ns):
+            if session.funding_reported(each):
+                booked.append(each)
+                continue
+            text = f"funding {each.reference} of {each.instrument} not booked"
+            self._miss("funding_not_booked", account, each.instrument, each, text)
+        return booked
 
-    async def _interest(self, account: str) -> set[tuple[str, str]]:
+    async def _interest(self, account: str) -> list[BorrowReport]:
+        """Since the end of the newest period booked, before the first one since the opening."""
         session = self._session
         if not session.manifest.has_borrow:
-            return set()
-        # Of an earlier process only the newest payment and the opening balance are known, 0 = none:
-        # the first question reaches back before both, and what it repeats is known by reference.
+            return []
         number = session.engine.names.id("account", account)
-        before_ns = session.engine.native.funding_known_ns(number)
-        known_ns = self._interest_known_ns.get(account, before_ns)
+        known_ns = session.engine.native.interest_known_ns(number)
         told = await self._adapter.borrow_interest(account, max(0, known_ns - _INTEREST_OVERLAP_NS))
-        newest = known_ns
-        for each in told:
-            newest = max(newest, min(each.until_ns, session.engine.now_ns()))
-            if not session.interest_reported(each):
-                text = f"interest {each.reference} in {each.currency} not booked"
-                self._miss("interest_not_booked", account, each.currency, each, text)
-        self._interest_known_ns[account] = newest
-        return {(each.currency, each.reference) for each in told}
+        booked = []
+        for each in sorted(told, key=lambda charge: charge.until_ns):
+            if session.interest_reported(each):
+                booked.append(each)
+                continue
+            text = f"interest {each.reference} in {each.currency} not booked"
+            self._miss("interest_not_booked", account, each.currency, each, text)
+        return booked
 
     def _miss(
         self,

@@ -20,6 +20,7 @@ from gateway.core.vocabulary import EVIDENCE, TERMINAL_STATES, VenueSessionState
 from gateway.venues.breaks import BreakKind, BreakLedger, Finding
 from gateway.venues.client_order_ids import epoch_of
 from gateway.venues.doubts import Doubts, is_held_here, never_worked
+from gateway.venues.forgotten import Forgotten
 from gateway.venues.holdings import Holdings, money_of
 from gateway.venues.inbound import Fact, facts_of_report, is_enlarged, lacks_fills
 from gateway.venues.instruments import define_instruments, held_though_missing
@@ -85,7 +86,8 @@ class Reconciler:
         names = [account.name for account in accounts]
         self._quarantine = Quarantine(session.venue, self._engine, names)
         self.ledger.on_new = self._quarantine.stop
-        self._payments = Payments(session, adapter)
+        self._forgotten = Forgotten(session.venue, session.engine)
+        self._payments = Payments(session, adapter, self._forgotten)
         self.doubts = Doubts(session)
         self.quarantined_fills = QuarantinedFills(session.engine, self.ledger)
         self._holdings = Holdings(session, adapter, self._payments, self._catch_up)
@@ -182,7 +184,8 @@ class Reconciler:
         reports = list(await self._adapter.open_orders(account.name))
         self._stay_above(report.client_order_id for report in reports)
         gaps, before = self._session.gaps, await self._open_rows(account.name)
-        await self._apply_fills(account.name, before)
+        by_id = self._by_order_id(reports)
+        await self._apply_fills(account.name, self._doubtful(account.name, before, by_id))
         self._session.caught_up(account.name, gaps)
         await self._session.drain()
         await self._adopt(reports, result)
@@ -212,6 +215,7 @@ class Reconciler:
         compared(("balance_differs",), account, balances, now_ns())
         compared(("position_differs",), account, positions, now_ns())
         unbooked = self._unbooked + self._payments.unbooked
+        unbooked += self._forgotten.findings(account, positions + balances)
         kinds: tuple[BreakKind, ...] = (
             "fill_not_booked",
             "funding_not_booked",
@@ -299,6 +303,23 @@ class Reconciler:
             or bool(facts_of_report(int(row["order_id"]), row, report))
         )
 
+    def _doubtful(
+        self, account: str, rows: Sequence[Row], by_id: dict[int, OrderReport]
+    ) -> list[Row]:
+        """Orders that may have executed unheard. Of one that the venue lists as our row has it, and
+        of one held here that is not listed there and not in doubt, every fill is known."""
+        asked = {int(row["order_id"]) for row in self.doubts.unasked(account)}
+        doubtful = []
+        for row in rows:
+            order_id = int(row["order_id"])
+            if order_id in by_id:
+                is_doubtful = self._is_unsure(row, by_id)
+            else:
+                is_doubtful = order_id in asked or not is_held_here(row)
+            if is_doubtful:
+                doubtful.append(row)
+        return doubtful
+
     async def _open_rows(self, account: str, *, unknown_only: bool = False) -> list[Row]:
         pages = self._engine.order_pages(account=account, unknown_only=unknown_only)
         return [row async for page in pages for row in page]
@@ -322,10 +343,15 @@ class Reconciler:
     async def _book_fills(self, account: str, since: int) -> None:
         fills = await self._adapter.fills(account, since)
         self._stay_above(fill.client_order_id for fill in fills)
-        for fill in fills:
-            if not self._session.fill_reported(fill):
+        told = []
+        # Oldest first: what is let go for the newest ones is then always older than what follows.
+        for fill in sorted(fills, key=lambda each: each.venue_time_ns):
+            if self._session.fill_reported(fill):
+                told.append(fill)
+            else:
                 self._unbooked.append(_unbooked(fill))
         await self._session.drain()
+        self._forgotten.fills_told(account, told)
 
     def _stay_above(self, client_order_ids: Iterable[str]) -> None:
         """An id of ours from a later epoch means that the journal lost it: no id is made twice."""

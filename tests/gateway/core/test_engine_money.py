@@ -328,7 +328,7 @@ def test_fills_are_known_again_after_a_restart_from_a_snapshot(open_world):
     world = open_world(orders_max=64)
     order_id = world.working(BUY, "1000")
     for number in range(100):
-        world.fill(order_id, "1", trade=f"k{number}")
+        world.fill(order_id, "1", trade=f"k{number}", time_ns=2 * (number + 1) * SECOND_NS)
     world.engine.stop()
     replica = Replica(world.journal, "", False)
     replica.follow(1 << 20)

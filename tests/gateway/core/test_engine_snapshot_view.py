@@ -149,8 +149,8 @@ def damaged(path, at, new):
 @pytest.mark.parametrize(
     ("at", "new", "message"),
     [
-        (0, b"GWSNAP02", "no snapshot of version 4"),
-        (8, b"\x01", "no snapshot of version 4"),
+        (0, b"GWSNAP02", "no snapshot of version 5"),
+        (8, b"\x01", "no snapshot of version 5"),
         (40, b"\x01\x00", "size does not match"),
         (128, b"GWSTATE1", "GWSTATE1"),
         (136, b"\x08", "another layout"),

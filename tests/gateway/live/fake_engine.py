@@ -10,11 +10,12 @@ from collections import deque
 from decimal import Decimal
 
 import seen_state
-from fake_ports import ClientPort, Measurement, VenuePort, text
+from fake_ports import AccountTimes, ClientPort, Measurement, VenuePort, text
 
 from gateway._core.types import REFUSALS
 from gateway.config import LimitRow
 from gateway.core.native import Notice, OutboundEntry
+from gateway.core.vocabulary import VenueSessionState
 
 NUMBER = {row[1]: row[0] for row in REFUSALS}
 TERMINAL = {"FILLED", "CANCELED", "EXPIRED", "REJECTED"}
@@ -31,7 +32,7 @@ _AMOUNTS = ("loss_max", "drawdown_max", "delta_max", "gamma_max", "vega_max", "b
 GUARDS_OFF = {name: "off" if name in _AMOUNTS else 0 for name in LimitRow.__struct_fields__[15:]}
 
 
-class Engine:
+class Engine(AccountTimes):
     FACTS = frozenset((
         "accepted", "rejected", "not_sent", "unknown", "triggered", "canceled", "expired",
         "replaced", "cancel_rejected", "replace_rejected", "filled", "fill_revised", "adopt",
@@ -56,6 +57,7 @@ class Engine:
         self._fills, self._positions, self._balances = {}, {}, {}
         self._limits, self._states, self._references = {}, {}, set()
         self._clients, self._venues, self._beats = [], {}, 0
+        self._settled, self._interest = {}, {}
         self.refuse_next, self._funded, self.doubted_orders = None, {}, list
         self.quarantined_fills = list
 
@@ -336,6 +338,8 @@ class Engine:
     def _fact(self, port, name, values, named):
         if name == "session":
             port.state = values[0]
+            if values[0] == VenueSessionState.RECONCILED:
+                self._settled = dict(self._funded)
             return
         if name in ("marked", "fill_revised"):
             return
@@ -350,6 +354,9 @@ class Engine:
         if name == "balance":
             if (values[0], values[4]) not in self._references:
                 self._references.add((values[0], values[4]))
+                told_ns = values[5] if len(values) > 5 else 0
+                known_ns = self._interest.get(values[0], 0)
+                self._interest[values[0]] = max(known_ns, told_ns) or self.now_ns()
                 self._book(self._name("account", values[0]), values[1], values[2])
                 self.facts.append((name, *values))
             return
@@ -570,12 +577,6 @@ class Engine:
             )
         )
         return self.sequence, hashlib.sha256(state.encode()).hexdigest()
-
-    def last_fill_time_ns(self, account):
-        return max((when for key, when in self._fills.items() if key[0] == account), default=0)
-
-    def funding_known_ns(self, account):
-        return self._funded.get(account, 0)
 
     def cancel_by_gateway(self, order_id, reason):
         row = self._orders.get(order_id)

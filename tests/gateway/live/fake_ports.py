@@ -122,3 +122,24 @@ class Measurement:
 
     def calibrate(self):
         pass
+
+
+class AccountTimes:
+    """Up to when what is booked of an account; a part of the engine."""
+
+    def last_fill_time_ns(self, account):
+        return max((when for key, when in self._fills.items() if key[0] == account), default=0)
+
+    def funding_known_ns(self, account):
+        return self._funded.get(account, 0)
+
+    def funding_settled_ns(self, account):
+        return self._settled.get(account, 0)
+
+    def interest_known_ns(self, account):
+        return self._interest.get(account, 0)
+
+    def forgotten_fill_ns(self, account):
+        return 0  # it remembers all
+
+    forgotten_payment_ns = forgotten_fill_ns

@@ -19,6 +19,7 @@ struct EngineCounters {
   std::uint64_t fills_late = 0;           // booked before newer ones
   std::uint64_t unbookable = 0;           // facts that left the exact range: each latched once
   std::uint64_t unbookable_repeated = 0;  // the same ones, told again
+  std::uint64_t facts_forgotten = 0;      // not booked, for they may be booked already
   std::uint64_t anomalies = 0;
   std::uint64_t notices_lost = 0;
   std::uint64_t marks = 0;

@@ -392,6 +392,11 @@ class Engine {
   /// Latches the instrument of a fact that cannot be booked, once per `key`. True = now.
   bool halt_by_fact(InstrumentId instrument, OrderId order_id, const TradeId& trade_id, Key128 key,
                     AnomalyCode code = AnomalyCode::kRange) noexcept;
+  /// Whether it is as old as fills that are forgotten, and nothing proves that it is none of them.
+  [[nodiscard]] bool is_forgotten(const OrderFilled& told, std::uint32_t slot) const noexcept;
+  /// What may be booked already is not booked: kept as an anomaly, once.
+  void leave_forgotten(OrderId order_id, RecordKind kind, const TradeId& trade_id,
+                       Key128 key) noexcept;
   [[nodiscard]] std::uint32_t slot_of_fill(const OrderFilled& told) const noexcept;
   /// Whether it executes an order that waits here for its link, as far as the journal goes.
   [[nodiscard]] bool proves_release(const OrderFilled& told) const noexcept;
@@ -590,6 +595,7 @@ class Engine {
   std::unique_ptr<Fingerprint[]> fingerprints_;  // duplicate check, volatile
   RefusalMemory refused_;
   UnbookableMemory unbookable_;
+  UnbookableMemory forgotten_;
   std::vector<LevelWatch> watches_;  // levels with guards over time
   bool is_learning_sizes_ = false;   // sizes are remembered from here on
   FixDraft fix_draft_;

@@ -1,6 +1,6 @@
-// Venue facts that could not be booked and have latched their instrument: told again, they latch it
-// no second time, so that a person may lift the latch. Executions are kept whole, for a person may
-// say that one is real. Volatile: after a restart a repeat latches once more. Engine thread.
+// Venue facts that could not be booked and have left an anomaly or a latch: told again, they leave
+// no second one, so that a person may lift a latch. Executions are kept whole, for a person may say
+// that one is real. Volatile: after a restart a repeat leaves one more. Engine thread.
 #pragma once
 
 #include <algorithm>
@@ -11,6 +11,16 @@
 #include "gateway_core/record/kinds.hpp"
 
 namespace gateway {
+
+/// By how much the two times of one fill or payment may differ, in a stream and in a list.
+inline constexpr std::int64_t kAmbiguousNs = 1'000'000'000;
+/// Whether something of that venue time may be among what was forgotten up to another one, 0 =
+/// nothing was. What has no time, or an impossible one, may always be.
+[[nodiscard]] constexpr bool is_as_old(std::int64_t time_ns, std::int64_t forgotten_ns,
+                                       std::int64_t now_ns) noexcept {
+  const bool is_newer = time_ns > forgotten_ns + kAmbiguousNs && is_venue_time(time_ns, now_ns);
+  return !is_newer && forgotten_ns != 0;
+}
 
 class UnbookableMemory {
  public:

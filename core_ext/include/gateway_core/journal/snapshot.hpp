@@ -13,7 +13,7 @@
 namespace gateway::journal {
 
 /// Of the file and the state in it. Another one counts as absent: no segment may be deleted for it.
-inline constexpr std::uint32_t kSnapshotVersion = 4;
+inline constexpr std::uint32_t kSnapshotVersion = 5;
 
 struct SnapshotWritten {
   int error = 0;  // negative errno

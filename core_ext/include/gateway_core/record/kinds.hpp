@@ -434,6 +434,7 @@ enum class AnomalyCode : std::uint64_t {
   kTime = 11,
   kPrice = 12,  // an execution at a price that the instrument's kind does not trade at
   kFee = 13,    // an execution with a fee far beyond what was executed
+  kForgotten = 14,  // as old as what is not remembered any more: it may be booked already
 };
 
 /// How far a venue's clock may be ahead of ours: no two of them differ by a day.
@@ -460,9 +461,13 @@ struct BalanceChanged {
   CurrencyId currency;
   std::uint64_t reason;
   Money amount;
-  Text<40> reference;  // idempotent per (account, reference)
-  std::uint64_t reserved[7];
+  Text<40> reference;          // idempotent per (account, reference)
+  std::int64_t venue_time_ns;  // end of the period that interest is for; 0 = not told
+  std::uint64_t reserved[6];
 };
+
+/// BalanceChanged::reason of what an account held when it was first seen (ledger/chart.hpp).
+inline constexpr std::uint64_t kOpeningBalance = 0;
 
 /// A funding payment on a position; positive amount = received.
 struct Funding {

@@ -30,16 +30,21 @@ struct FillEntry {
   std::uint8_t reserved[2];
   std::int64_t price;
   std::uint32_t route;
-  std::uint32_t reserved_word;
+  AccountId account;
   std::int64_t venue_time_ns;    // 0 = the venue told none
   std::uint64_t venue_sequence;  // rises with the fills; 0 = the venue has none
-  std::uint64_t reserved_tail;
+  std::int64_t booked_ns;        // journal time
   PositionBook before;
 
   /// Whether it happened after a fill of that time and number.
   [[nodiscard]] bool is_after(std::int64_t time_ns, std::uint64_t sequence) const noexcept {
     if (sequence != 0 && venue_sequence != 0) return venue_sequence > sequence;
     return venue_time_ns > time_ns;
+  }
+  /// Up to when it happened at the latest, as far as it was told; never 0.
+  [[nodiscard]] std::int64_t latest_ns() const noexcept {
+    const std::int64_t at_ns = venue_time_ns != 0 ? venue_time_ns : booked_ns;
+    return at_ns > 0 ? at_ns : 1;
   }
 };
 static_assert(sizeof(FillEntry) == 192 && std::has_unique_object_representations_v<FillEntry>);
@@ -79,6 +84,10 @@ class FillMemory {
       return 0;
     const std::uint32_t age = newest_ >= row ? newest_ - row : newest_ + capacity_ - row;
     return total_ - age;
+  }
+  /// The fill that the next remember() forgets; nullptr while there is room.
+  [[nodiscard]] const FillEntry* next_forgotten() const noexcept {
+    return held_ == capacity_ ? &entries_[ahead(1)] : nullptr;
   }
   /// Whether the fill with this ordinal is still remembered.
   [[nodiscard]] bool holds(std::uint64_t ordinal) const noexcept {

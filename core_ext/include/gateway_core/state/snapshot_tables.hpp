@@ -7,7 +7,7 @@
 
 namespace gateway {
 
-inline constexpr char kStateMagic[8] = {'G', 'W', 'S', 'T', 'A', 'T', 'E', '5'};
+inline constexpr char kStateMagic[8] = {'G', 'W', 'S', 'T', 'A', 'T', 'E', '6'};
 /// Rows begin at a multiple of this, in the payload and in the file.
 inline constexpr std::uint64_t kTableAlign = 64;
 

@@ -49,7 +49,7 @@ class State {
   ClientNames names;
   RouteTable routes;
   FillMemory fills;
-  KeyTable references;  // funding and balance references already booked
+  KeyTable references;  // funding and balance references already booked, with when and whose
   BalanceTable balances;
   CollateralTable collaterals;
   std::uint32_t epoch = 0;
@@ -58,6 +58,14 @@ class State {
   // Venue time up to which the balances of an account are known to hold its funding: the newest
   // payment booked, before the first one the time of its first balance record.
   std::int64_t funding_known_ns[kAccountsMax] = {};
+  // The same when its venue was last reconciled: a stream may tell a payment before an older one
+  // that was missed, a reconciliation asks for both. 0 = never.
+  std::int64_t funding_settled_ns[kAccountsMax] = {};
+  std::int64_t interest_known_ns[kAccountsMax] = {};  // of borrow interest, which no stream tells
+  // What is told of that time or an older one and is not remembered may be booked already: venue
+  // time of the newest fill, and of the newest payment, that was forgotten. 0 = none was.
+  std::int64_t forgotten_fill_ns[kAccountsMax] = {};
+  std::int64_t forgotten_payment_ns[kAccountsMax] = {};
   std::int64_t last_time_ns = 0;       // journal time, never decreases
   std::int64_t period_began_ns = 0;    // the newest end of a trading day, before it the first boot
   std::uint64_t period_began_ids = 0;  // order_number() of the newest order that was made before it
@@ -121,8 +129,18 @@ class State {
                                             const Text<40>& reference) noexcept {
     return text_key(scope, reference);
   }
-  /// Remembers a booked reference; a full table forgets its older half.
-  void remember_reference(Key128 key, Sequence sequence) noexcept;
+  /// Remembers a booked reference of a payment of that time; a full table forgets its older half.
+  void remember_reference(Key128 key, AccountId account, std::int64_t time_ns) noexcept;
+  /// Place for one more fill; the one that goes for it leaves its mark.
+  [[nodiscard]] FillEntry& remember_fill_of(Key128 key) noexcept {
+    if (const FillEntry* oldest = fills.next_forgotten(); oldest != nullptr) {
+      std::int64_t& newest_ns = forgotten_fill_ns[oldest->account];
+      if (oldest->latest_ns() > newest_ns) put(newest_ns, oldest->latest_ns());
+    }
+    return fills.remember(key);
+  }
+  /// Whether no fill of the order is forgotten, as far as a bounded look back can tell.
+  [[nodiscard]] bool remembers_fills_of(const Order& order) const noexcept;
   [[nodiscard]] std::uint32_t route_of_order(AccountId account, InstrumentId instrument, Leg leg,
                                              StrategyId strategy) noexcept;
   [[nodiscard]] MarginMode margin_mode_of(AccountId account,
@@ -169,6 +187,7 @@ class State {
   void end_collateral(const Route& route, std::int64_t venue_time_ns, Sequence sequence) noexcept;
   bool apply_tick(const ClockTick& tick, std::int64_t time_ns) noexcept;
   bool apply_venue_state(const VenueState& state) noexcept;
+  void forget_references() noexcept;
   bool apply_measured(const RiskMeasured& measured, std::int64_t time_ns) noexcept;
   bool apply_definition(RecordKind kind, const std::uint8_t* record) noexcept;
 
