@@ -142,7 +142,7 @@ bool Engine::proves_release(const OrderFilled& told) const noexcept {
 }
 
 // What an order of ours has executed is either remembered as a whole, and then a fill that is not
-// among it is new, or it is not known what the order lacks (docs/decisions/0059).
+// among it is new, or it is not known what the order lacks (docs/decisions/0057).
 inline bool Engine::is_forgotten(const OrderFilled& told, std::uint32_t slot) const noexcept {
   if (!is_as_old(told.venue_time_ns, state_.forgotten_fill_ns[told.account], now_ns_)) [[likely]]
     return false;

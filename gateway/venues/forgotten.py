@@ -1,5 +1,5 @@
 """Fills and payments that a venue tells and the engine left out, because they are as old as what it
-no longer remembers: they may be booked already (docs/decisions/0059). Books nothing, stops nothing;
+no longer remembers: they may be booked already (docs/decisions/0057). Books nothing, stops nothing;
 what they would move, compared with the venue's own totals, says whether one is missing."""
 
 from __future__ import annotations

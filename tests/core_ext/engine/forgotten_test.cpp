@@ -1,5 +1,5 @@
 // What was booked and is not remembered any more is not booked again, and what is new is booked:
-// live, in replay, and with another size of the memory (docs/decisions/0059).
+// live, in replay, and with another size of the memory (docs/decisions/0057).
 #include <memory>
 
 #include "check.hpp"

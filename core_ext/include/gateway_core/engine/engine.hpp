@@ -15,6 +15,7 @@
 #include "gateway_core/engine/kills.hpp"
 #include "gateway_core/engine/refusal_memory.hpp"
 #include "gateway_core/engine/route_rules.hpp"
+#include "gateway_core/engine/settings.hpp"
 #include "gateway_core/engine/unbookable_memory.hpp"
 #include "gateway_core/journal/writer.hpp"
 #include "gateway_core/order/cross.hpp"
@@ -28,14 +29,6 @@ namespace gateway {
 
 class Counterfactual;
 class PortServer;
-
-struct EngineSettings {
-  std::uint32_t instance = 1;
-  std::int64_t disk_async_window_ns = 250'000'000;
-  telemetry::Measurement* measurement = nullptr;  // null: the engine measures into its own
-  std::uint32_t lost_epoch = 0;     // orders up to it may have left without a record, 0 = none
-  std::int64_t lost_newest_ns = 0;  // when the newest of these losses began
-};
 
 class Engine {
  public:

@@ -1,4 +1,4 @@
-// Executions whose numbers fit and cannot be (docs/decisions/0057): a price that the instrument's
+// Executions whose numbers fit and cannot be (docs/decisions/0056): a price that the instrument's
 // kind does not trade at, a fee that is no fee. Pure; a person may say that one is real all the
 // same. An execution is an OrderFilled or a FillRevised.
 #pragma once

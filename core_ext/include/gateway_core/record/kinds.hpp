@@ -432,8 +432,8 @@ enum class AnomalyCode : std::uint64_t {
   // Told for a moment that cannot have been: a fill takes that of the newest one of its position,
   // everything else is kept as "the venue told none".
   kTime = 11,
-  kPrice = 12,  // an execution at a price that the instrument's kind does not trade at
-  kFee = 13,    // an execution with a fee far beyond what was executed
+  kPrice = 12,      // an execution at a price that the instrument's kind does not trade at
+  kFee = 13,        // an execution with a fee far beyond what was executed
   kForgotten = 14,  // as old as what is not remembered any more: it may be booked already
 };
 
