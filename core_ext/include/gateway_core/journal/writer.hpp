@@ -85,6 +85,12 @@ class Writer {
     crc_ = header->crc;
     return show(Length);
   }
+  /// Both at once.
+  template <std::uint32_t Length>
+  Sequence publish_one() noexcept {
+    seal_one<Length>();
+    return publish_sealed<Length>();
+  }
 
   /// Sequence that the next published record gets.
   [[nodiscard]] Sequence next_sequence() const noexcept { return sequence_ + 1; }
