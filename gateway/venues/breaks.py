@@ -17,8 +17,8 @@ import msgspec
 from gateway.config.settings import BreakKind, BreakPolicy
 
 __all__ = [
-    "BALANCE_IN_DOUBT",
     "DEFAULT_POLICIES",
+    "IN_DOUBT",
     "REALISED_BY_BOOK",
     "Break",
     "BreakKind",
@@ -50,7 +50,7 @@ _RESOLVED_MAX = 200
 # Evidence of a difference that may be no more than that, or of a total that cannot be compared: it
 # is told and stops nothing.
 REALISED_BY_BOOK = "realised by book"
-BALANCE_IN_DOUBT = "in doubt"
+IN_DOUBT = "in doubt"
 _FIELDS_OF_ID = ("kind", "account", "instrument", "subject")
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.api import BalanceReport, VenueAdapter, VenueUnavailable
 from gateway.core.positions import balance_totals, difference, position_totals
-from gateway.venues.breaks import BALANCE_IN_DOUBT, REALISED_BY_BOOK, Finding
+from gateway.venues.breaks import IN_DOUBT, REALISED_BY_BOOK, Finding
 from gateway.venues.payments import Payments
 from gateway.venues.session import VenueSession
 
@@ -204,7 +204,7 @@ def _of_books(found: Finding) -> Finding:
 def _in_doubt(found: Finding, why: str) -> Finding:
     """A difference of a total that the venue does not tell apart: told, and it stops nothing."""
     text = f"{found.text}, in doubt: {why}"
-    return msgspec.structs.replace(found, evidence=(BALANCE_IN_DOUBT, why), text=text)
+    return msgspec.structs.replace(found, evidence=(IN_DOUBT, why), text=text)
 
 
 def _position_finding(

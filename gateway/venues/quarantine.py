@@ -13,7 +13,7 @@ from typing import Any
 from gateway.api import RefusedError
 from gateway.config.halt_reasons import QUARANTINE_ACTOR, digest_of, given_back
 from gateway.core.engine import Engine
-from gateway.venues.breaks import BALANCE_IN_DOUBT, REALISED_BY_BOOK, Break
+from gateway.venues.breaks import IN_DOUBT, REALISED_BY_BOOK, Break
 
 __all__ = ["Quarantine"]
 
@@ -43,9 +43,7 @@ class Quarantine:
     def place_of(self, broken: Break) -> Place | None:
         """What the policy of a break stops; None = nothing."""
         found = broken.finding
-        if broken.policy == "adopt" or {REALISED_BY_BOOK, BALANCE_IN_DOUBT}.intersection(
-            found.evidence
-        ):
+        if broken.policy == "adopt" or {REALISED_BY_BOOK, IN_DOUBT}.intersection(found.evidence):
             return None
         if broken.policy == "halt" or not (found.instrument or found.account):
             return "venue", self._venue

@@ -16,8 +16,7 @@ namespace gateway {
 struct alignas(64) LevelEntity {
   // Line 0 and 1: what every order is held against, kept ready.
   LevelTotals totals;
-  // Of every order: the tighter of gross exposure and credit less losses. Of one that opens: that
-  // and opening_limit_e4.
+  // Gross exposure and credit less losses; the second, of what opens, opening_limit_e4 too.
   std::int64_t gross_limits_e4[2] = {};
   std::int64_t net_limit_e4 = 0;
   std::int64_t open_limit = 0;
@@ -79,8 +78,7 @@ struct alignas(64) LevelEntity {
   [[nodiscard]] std::int64_t drawdown_e4() const noexcept {
     return std::max<std::int64_t>(measures.peak_e4 - result_now_e4(), 0);
   }
-  /// Works out what the gate compares with.
-  void refresh() noexcept;
+  void refresh() noexcept;  // works out what the gate compares with
 
  private:
   void follow_result() noexcept;
