@@ -119,7 +119,7 @@ def test_the_gateway_is_watched_and_reloads_on_a_signal() -> None:
     assert 0 < int(found["WatchdogSec"]) <= 10
     assert found["LimitMEMLOCK"] == "infinity"
     assert found["Restart"] == "on-failure"
-    assert [key for key, _ in directives("gateway.service")].count("LoadCredential") == 1
+    assert [key for key, _ in directives("gateway.service")].count("LoadCredential") == 2
 
 
 def test_the_observer_holds_no_credential() -> None:

@@ -19,7 +19,9 @@ def fill(world, instrument, side=BUY, count=1):
     before = world.counter("fills")
     for number in range(before, before + count):
         told = (0, world.account, instrument, side, NET, "100", "1", "", "", 0, 1)
-        wait_for(lambda t=told, n=number: world.adapter.filled(*t, f"t{n}", "x", 7, 7))
+        wait_for(
+            lambda t=told, n=number: world.adapter.filled(*t, f"t{n}", "x", (n + 1) * 10**9, 7)
+        )
         world.turn()
     wait_for(lambda: world.turn() or world.counter("fills") == before + count)
 

@@ -104,6 +104,7 @@ def test_a_journal_with_a_fault_is_never_equal(tmp_path: Path) -> None:
 
 
 def test_records_are_printed_counted_and_exported(tmp_path: Path) -> None:
+    (tmp_path / "segment-0000000001.journal").touch()
     _, records = call("journal", "cat", tmp_path, "--from", 3, "--to", 8)
     assert [record["sequence"] for record in records] == [3, 4, 5, 6, 7, 8]
     _, counts = call("journal", "stat", tmp_path)

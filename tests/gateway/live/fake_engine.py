@@ -139,7 +139,7 @@ class Engine(AccountTimes):
         name = self._name(LEVELS[level], id) if level < 4 else ""
         self._states[level, id] = {
             "level": LEVELS[level], "id": id, "name": name, "state": STATES[state],
-            "is_latch": is_latch, "actor": actor, "reason": reason,
+            "is_latch": is_latch, "breaker": "closed", "actor": actor, "reason": reason,
         }  # fmt: skip
         return self.sequence
 

@@ -19,6 +19,7 @@ from gateway.testing import until
 from gateway.venues.breaks import REALISED_BY_BOOK
 
 pytestmark = pytest.mark.asyncio
+UNNAMED = shutil.ignore_patterns("*.tmp")  # being made while the copy is
 SYMBOL = INSTRUMENT.symbol
 
 
@@ -135,7 +136,7 @@ async def test_an_order_whose_release_the_journal_lost_is_found_at_its_venue(
     (segment,) = (ring_directory / "data").glob("segment-*.journal")
     await until(lambda: segment.read_bytes().count(buy.to_bytes(8, "little")) >= 2)
     left = ring_directory / "left"
-    shutil.copytree(ring_directory / "data", left / "data")
+    shutil.copytree(ring_directory / "data", left / "data", ignore=UNNAMED)
     world.advance(cross_ms + 1)
     await world.sends()
     assert len(sent(world)) == 1
@@ -240,7 +241,7 @@ async def test_a_journal_cut_between_the_two_halves_has_neither(ring_directory):
     (segment,) = (ring_directory / "data").glob("segment-*.journal")
     await until(lambda: len(HALF.findall(segment.read_bytes())) == 2)
     copy = ring_directory / "copy"
-    shutil.copytree(ring_directory / "data", copy)
+    shutil.copytree(ring_directory / "data", copy, ignore=UNNAMED)
     end(world)
     whole = (copy / segment.name).read_bytes()
     first, second = (match.start() for match in HALF.finditer(whole))

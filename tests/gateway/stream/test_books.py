@@ -223,7 +223,9 @@ def test_a_journal_whose_beginning_is_gone_has_no_books_and_says_why(open_desk):
     world = desk.world
     for number in range(6000):  # 2 MiB of records; the ring holds one
         told = (0, world.account, world.perpetual, BUY, NET, "100", "1", "", "", 0, 1)
-        wait_for(lambda n=number, t=told: world.adapter.filled(*t, f"t{n}", "x", 7, 7))
+        wait_for(
+            lambda n=number, t=told: world.adapter.filled(*t, f"t{n}", "x", (n + 1) * 10**9, 7)
+        )
         world.turn()
     wait_for(lambda: world.turn() or world.counter("fills") == 6000)
     desk.look()

@@ -19,7 +19,9 @@ def trade(world, count, first=0):
     for number in range(first, first + count):
         side = BUY if number % 2 else SELL
         fill = (0, world.account, world.perpetual, side, NET, "100", "1", "", "", 0, 1)
-        wait_for(lambda t=fill, n=number: world.adapter.filled(*t, f"t{n}", "x", 7, 7))
+        wait_for(
+            lambda t=fill, n=number: world.adapter.filled(*t, f"t{n}", "x", (n + 1) * 10**9, 7)
+        )
         world.turn()
 
     def are_booked():
