@@ -444,7 +444,7 @@ class Desk:
 
 def _halt_text(row: Row) -> str:
     """One halt in a sentence."""
-    name = f"{row['level']} {row['name']}".strip()
+    name = "the firm" if row["level"] == "firm" else f"{row['level']} {row['name']}"
     if row["state"] == "active":
         return f"the breaker of {name} is open"
     return f"{name} is {row['state']} by {row['actor']}: {row['reason']}"

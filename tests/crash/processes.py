@@ -250,8 +250,13 @@ class GatewayProcess:
         return said
 
     def wait_trading(self, seconds_max: float = WAIT_SECONDS_MAX) -> None:
-        """Reconciled, so new orders flow."""
-        self.wait(lambda: self.get("/v1/status")["trading"], seconds_max)
+        """Reconciled, so new orders flow where nothing is halted."""
+
+        def is_reconciled() -> bool:
+            status = self.get("/v1/status")
+            return bool(status["ready"] and all(each["reconciled"] for each in status["venues"]))
+
+        self.wait(is_reconciled, seconds_max)
 
 
 def call(

@@ -181,10 +181,10 @@ async def test_a_kill_is_never_refused_for_its_words_and_everybody_sees_it(tmp_p
             assert (row["level"], row["state"], row["actor"]) == ("firm", "halted", told[0])
             assert told[1] in (None, row["reason"]) and len(row["reason"]) <= 48
             assert (answer["trading"], answer["reason"]) == (
-                False, f"firm is halted by {row['actor']}: {row['reason']}"
+                False, f"the firm is halted by {row['actor']}: {row['reason']}"
             )  # fmt: skip
             status, answer = await door.call("GET", "/v1/health/trading", key=None)
-            assert (status, answer["reason"][:14]) == (503, "firm is halted")
+            assert (status, answer["reason"][:18]) == (503, "the firm is halted")
 
 
 async def test_a_journal_that_cannot_be_written_is_no_trading(tmp_path):
